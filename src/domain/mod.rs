@@ -1,0 +1,16 @@
+//! Pure types that every layer speaks: identifiers, money, products, options,
+//! the shop floor, and the turn. No I/O, no clocks, no engine, no SQL; nothing
+//! here imports another module of the crate.
+
+pub mod gtin;
+pub mod money;
+pub mod options;
+pub mod planogram;
+pub mod product;
+pub mod turn;
+
+pub use gtin::{Gtin, GtinError, Sku};
+pub use money::{Cents, Currency};
+pub use options::{OptionGroup, OptionValue};
+pub use planogram::{Area, Location, Point};
+pub use product::{Allergens, Pack, Product, UnitPrice};

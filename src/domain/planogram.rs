@@ -1,0 +1,54 @@
+//! Where things stand in the shop: areas on a floor in metres, and a product's
+//! aisle, bay and shelf. Never routes; the map does.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A point on the floor, in metres from the corner left of the entrance.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Point {
+    pub x: f64,
+    pub y: f64,
+}
+
+/// An aisle or counter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Area {
+    /// What the sign says: `4`, `C`.
+    pub id: String,
+    /// What shoppers call it: `Dairy`, `Café counter`.
+    pub name: String,
+    pub x: f64,
+    pub y: f64,
+    /// Number of bays (vertical sections), counted from 1.
+    pub bays: u32,
+    /// Number of shelves in a bay, counted from 1 at the bottom.
+    pub shelves: u32,
+}
+
+/// A product's place: aisle sign, bay and shelf, the last two counted from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Location {
+    pub aisle: String,
+    #[serde(default)]
+    pub bay: Option<u32>,
+    #[serde(default)]
+    pub shelf: Option<u32>,
+}
+
+impl fmt::Display for Location {
+    /// `aisle 4, bay 2, shelf 3`, as far as it is known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "aisle {}", self.aisle)?;
+        if let Some(bay) = self.bay {
+            write!(f, ", bay {bay}")?;
+        }
+        if let Some(shelf) = self.shelf {
+            write!(f, ", shelf {shelf}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! The turn as everybody sees it: the tool call that was understood, the facts
+//! that were found, and the report that `aisle ask --json` prints. Plain data;
+//! `dialog` decides, `app` runs.
+
+use super::{Cents, Currency, Location, Sku};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a shopper wants. Closed: everything else is `Unclear`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
+    Find,
+    Locate,
+    Price,
+    Stock,
+    Compare,
+    Recommend,
+    Pairings,
+    Promotions,
+    Add,
+    Order,
+    Allergens,
+    StoreFacts,
+    Help,
+    CallStaff,
+    Greeting,
+    Goodbye,
+    /// Understood as something that the kiosk does not do.
+    Refuse,
+    /// Not understood.
+    Unclear,
+    /// No words were heard.
+    Nothing,
+}
+
+impl Intent {
+    /// The word used in JSON and in evaluation tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Find => "find",
+            Self::Locate => "locate",
+            Self::Price => "price",
+            Self::Stock => "stock",
+            Self::Compare => "compare",
+            Self::Recommend => "recommend",
+            Self::Pairings => "pairings",
+            Self::Promotions => "promotions",
+            Self::Add => "add",
+            Self::Order => "order",
+            Self::Allergens => "allergens",
+            Self::StoreFacts => "store_facts",
+            Self::Help => "help",
+            Self::CallStaff => "call_staff",
+            Self::Greeting => "greeting",
+            Self::Goodbye => "goodbye",
+            Self::Refuse => "refuse",
+            Self::Unclear => "unclear",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
+/// Which part of the cascade understood the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    Rules,
+    Llm,
+}
+
+/// A tool call as reported: a name and typed arguments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ToolCall {
+    pub name: String,
+    pub arguments: serde_json::Value,
+}
+
+/// A product card.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Card {
+    pub sku: Sku,
+    pub title: String,
+    pub price_cents: Option<Cents>,
+    pub currency: Currency,
+    /// Pieces on hand at `as_of`; `null`: not known.
+    pub stock: Option<i64>,
+    /// When price and stock were last sure (RFC 3339).
+    pub as_of: Option<String>,
+    pub location: Option<Location>,
+    /// Why this card is here, in a few words.
+    pub reason: String,
+}
+
+/// One line of an order made to order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderLine {
+    pub sku: Sku,
+    /// The menu name: "iced coffee".
+    pub title: String,
+    pub quantity: u32,
+    /// Group to menu words, as spoken: `milk` to "lots of soy milk".
+    pub options: BTreeMap<String, String>,
+    /// What was not said and is assumed, by group.
+    pub defaults: BTreeMap<String, String>,
+}
+
+/// The kind of a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactKind {
+    Title,
+    Price,
+    UnitPrice,
+    Stock,
+    Location,
+    Allergen,
+    Dietary,
+    Pack,
+    OrderTotal,
+    StoreFact,
+}
+
+/// A statement that a reply may make, with where it comes from. `value` is the
+/// wording for the screen; `speech` the same fact as it is said aloud.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Fact {
+    pub kind: FactKind,
+    pub sku: Option<Sku>,
+    pub value: String,
+    #[serde(skip)]
+    pub speech: String,
+    /// Table and column, or settings key: `products.price_cents`.
+    pub source: String,
+}
+
+/// Milliseconds from the start of the turn's work, or spent in a stage. `None`
+/// where the stage did not run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Timings {
+    /// Spent hearing: decoding the recording, voice activity, speech to text.
+    pub stt: Option<f64>,
+    /// Spent understanding, the LLM included where it was asked.
+    pub understand: Option<f64>,
+    /// Spent in the catalog.
+    pub search: Option<f64>,
+    /// From the start to the first card.
+    pub first_card: Option<f64>,
+    /// From the start to the reply's text.
+    pub reply: Option<f64>,
+    /// From the start to the first synthesized sound.
+    pub first_audio: Option<f64>,
+    /// From the start to the end, the whole reply synthesized.
+    pub total: f64,
+}
+
+/// Everything a turn gave, in the order of the command-line contract.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TurnReport {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    pub transcript: String,
+    pub intent: Intent,
+    pub tier: Tier,
+    pub tool: ToolCall,
+    pub cards: Vec<Card>,
+    pub order: Vec<OrderLine>,
+    pub reply: String,
+    pub speech: String,
+    pub facts: Vec<Fact>,
+    /// Parts that did not work in this turn, for a person: "speech engine is
+    /// restarting". Left out when all is well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub degraded: Vec<String>,
+    pub timings_ms: Timings,
+}

@@ -1,0 +1,140 @@
+//! Every setting there is: one line of meaning, its default and its range.
+
+use super::source::{Entries, Spec};
+use super::value::{Allowed, Any, Between, Chars, OneOf, Setting};
+use std::path::PathBuf;
+
+macro_rules! settings {
+    ($( #[doc = $about:literal] $section:ident : $Type:ident {
+        $( #[doc = $doc:literal] $key:ident : $T:ty = $default:expr, $range:expr; )*
+    } )*) => {
+        $(
+            #[doc = $about]
+            #[derive(Debug, Clone, PartialEq)]
+            pub struct $Type { $( #[doc = $doc] pub $key: $T, )* }
+        )*
+
+        /// All settings, typed and within their ranges.
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Settings { $( #[doc = $about] pub $section: $Type, )* }
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Self { $( $section: $Type { $( $key: $default, )* }, )* }
+            }
+        }
+
+        impl Settings {
+            /// Lays `entries` over these settings; each bad value is reported
+            /// and leaves its key as it was.
+            pub(super) fn lay(&mut self, entries: &mut Entries) {
+                $( $(
+                    if let Some(raw) = entries.get(stringify!($section), stringify!($key)) {
+                        let value = <$T as Setting>::read(&raw).and_then(|value| {
+                            match Allowed::<$T>::objection(&$range, &value) {
+                                None => Ok(value),
+                                Some(objection) => Err(objection),
+                            }
+                        });
+                        match value {
+                            Ok(value) => self.$section.$key = value,
+                            Err(why) => entries.object(stringify!($section), stringify!($key), why),
+                        }
+                    }
+                )* )*
+            }
+
+            /// Every key with its documentation, in order.
+            pub(super) fn specs(&self) -> Vec<Spec> {
+                vec![ $( $( Spec {
+                    section: stringify!($section),
+                    about: str::trim($about),
+                    key: stringify!($key),
+                    doc: str::trim($doc),
+                    range: Allowed::<$T>::words(&$range),
+                    value: self.$section.$key.show(),
+                }, )* )* ]
+            }
+        }
+    };
+}
+
+settings! {
+    /// The shop: what the kiosk may say of it when asked.
+    store: Store {
+        /// The shop's name.
+        name: String = "Aisle Demo Market".into(), Chars(80);
+        /// Opening hours, as they are said.
+        hours: String = "We are open from 7 am to 10 pm, every day.".into(), Chars(300);
+        /// How goods are returned.
+        returns: String = "You can return unopened goods within 30 days with the receipt, at the service desk.".into(), Chars(300);
+        /// Where the toilets are.
+        toilets: String = "The toilets are behind the café, next to the entrance.".into(), Chars(300);
+        /// Ways to pay.
+        payment: String = "You can pay by cash, card or phone at any register.".into(), Chars(300);
+        /// Parking.
+        parking: String = "Parking is free for two hours while you shop.".into(), Chars(300);
+        /// Where a person helps.
+        service_desk: String = "A colleague at the service desk, next to the entrance, will gladly help you.".into(), Chars(300);
+    }
+    /// Hearing: the speech-to-text worker.
+    asr: Asr {
+        /// Model, a name from models/manifest.toml.
+        model: String = "whisper-base".into(), Chars(80);
+        /// Language that is listened for, an ISO 639-1 code.
+        language: String = "en".into(), OneOf(&["en", "de", "es", "fr"]);
+        /// Processor threads.
+        threads: u32 = 2, Between(1, 64);
+        /// Longest recording that is heard, in seconds.
+        max_seconds: f64 = 60.0, Between(1.0, 300.0);
+        /// Time after which a transcription is given up, in seconds.
+        deadline_seconds: f64 = 30.0, Between(1.0, 600.0);
+    }
+    /// Understanding what rules leave: the language-model worker.
+    llm: Llm {
+        /// Whether it is used at all; without it rules answer alone.
+        enabled: bool = true, Any;
+        /// Model, a name from models/manifest.toml.
+        model: String = "smollm2-135m-instruct".into(), Chars(80);
+        /// Processor threads.
+        threads: u32 = 2, Between(1, 64);
+        /// Time after which the rules' own answer is taken, in seconds.
+        deadline_seconds: f64 = 4.0, Between(0.1, 60.0);
+    }
+    /// Speaking: the voice.
+    voice: Voice {
+        /// Model, a name from models/manifest.toml.
+        model: String = "piper-en_US-joe-medium".into(), Chars(80);
+        /// Processor threads.
+        threads: u32 = 2, Between(1, 64);
+        /// Length of speech against the voice's own: below 1 is faster.
+        pace: f64 = 1.0, Between(0.5, 2.0);
+        /// Loudness, 1 being the voice's own.
+        volume: f64 = 1.0, Between(0.0, 2.0);
+    }
+    /// Sound devices, by the names that `aisle doctor` lists.
+    audio: Audio {
+        /// Loudspeaker; empty takes the system's default.
+        output: String = String::new(), Chars(200);
+        /// Microphone; empty takes the system's default.
+        input: String = String::new(), Chars(200);
+    }
+    /// The mirrored catalog and its search.
+    catalog: Catalog {
+        /// Most products shown for one answer.
+        results: u32 = 6, Between(1, 50);
+        /// Share of a catalog file's lines that may be bad before the whole file is refused.
+        max_bad_share: f64 = 0.05, Between(0.0, 1.0);
+        /// Folder of product photographs; empty: beside the imported file.
+        photos: Option<PathBuf> = None, Any;
+    }
+    /// The conversation.
+    dialog: Dialog {
+        /// Most pieces of one thing that are taken without asking again.
+        max_quantity: u32 = 24, Between(1, 1000);
+        /// Turns a conversation remembers.
+        memory_turns: u32 = 20, Between(1, 200);
+        /// Idle time after which a conversation is erased, in seconds.
+        idle_seconds: u32 = 90, Between(10, 3600);
+    }
+}

@@ -1,0 +1,12 @@
+//! The one place where settings come from: defaults, then the TOML file, then
+//! the environment, then the command line, each over the one before. Every key
+//! has a type, a default, a range and a sentence; all mistakes of a source are
+//! listed at once. Never read by `domain`, never written here.
+
+mod keys;
+mod source;
+mod value;
+
+pub use keys::{Asr, Audio, Catalog, Dialog, Llm, Settings, Store, Voice};
+pub use source::{Mistake, SettingsError, load, reference};
+pub use value::{Allowed, Setting};
