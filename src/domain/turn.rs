@@ -119,6 +119,10 @@ pub enum FactKind {
     Dietary,
     Pack,
     OrderTotal,
+    /// A whole number of products or pieces.
+    Count,
+    /// Chosen options, in menu words.
+    Options,
     StoreFact,
 }
 

@@ -1,0 +1,225 @@
+//! Reads what a shopper requires of a product out of a query ("gluten free
+//! bread under five dollars") and leaves the words to search for.
+
+use super::tool::Constraints;
+use super::words::number;
+use crate::domain::Cents;
+
+/// Dietary words as said, and as the catalog states them.
+const DIETARY: &[(&[&str], &str)] = &[
+    (&["vegan"], "vegan"),
+    (&["plant", "based"], "vegan"),
+    (&["vegetarian"], "vegetarian"),
+    (&["gluten", "free"], "gluten-free"),
+    (&["without", "gluten"], "gluten-free"),
+    (&["no", "gluten"], "gluten-free"),
+    (&["lactose", "free"], "lactose-free"),
+    (&["without", "lactose"], "lactose-free"),
+    (&["sugar", "free"], "sugar-free"),
+    (&["sugarless"], "sugar-free"),
+    (&["no", "sugar"], "sugar-free"),
+    (&["without", "sugar"], "sugar-free"),
+    (&["organic"], "organic"),
+    (&["halal"], "halal"),
+    (&["kosher"], "kosher"),
+    (&["low", "sodium"], "low-sodium"),
+    (&["low", "salt"], "low-sodium"),
+    (&["fair", "trade"], "fair-trade"),
+    (&["fairtrade"], "fair-trade"),
+];
+
+/// Allergens as said, and as labels state them (regulation EU 1169/2011,
+/// annex II, and the FDA's major allergens).
+const ALLERGENS: &[(&str, &[&str])] = &[
+    ("nuts", &["tree nuts", "peanuts"]),
+    ("nut", &["tree nuts", "peanuts"]),
+    ("almonds", &["tree nuts"]),
+    ("hazelnuts", &["tree nuts"]),
+    ("walnuts", &["tree nuts"]),
+    ("cashews", &["tree nuts"]),
+    ("peanuts", &["peanuts"]),
+    ("peanut", &["peanuts"]),
+    ("milk", &["milk"]),
+    ("dairy", &["milk"]),
+    ("lactose", &["milk"]),
+    ("eggs", &["egg"]),
+    ("egg", &["egg"]),
+    ("gluten", &["gluten"]),
+    ("wheat", &["wheat"]),
+    ("soy", &["soy"]),
+    ("soya", &["soy"]),
+    ("sesame", &["sesame"]),
+    ("fish", &["fish"]),
+    ("shellfish", &["crustaceans", "molluscs"]),
+    ("crustaceans", &["crustaceans"]),
+    ("shrimp", &["crustaceans"]),
+    ("molluscs", &["molluscs"]),
+    ("celery", &["celery"]),
+    ("mustard", &["mustard"]),
+    ("sulphites", &["sulphites"]),
+    ("sulfites", &["sulphites"]),
+    ("lupin", &["lupin"]),
+];
+
+/// The label words for an allergen as it is said; empty for other words.
+#[must_use]
+pub fn allergens_named(word: &str) -> &'static [&'static str] {
+    ALLERGENS.iter().find(|(said, _)| *said == word).map_or(&[], |(_, stated)| stated)
+}
+
+/// The dietary words said anywhere in `words`, as the catalog states them.
+#[must_use]
+pub fn dietary_named(words: &[String]) -> Vec<String> {
+    let mut words = words.to_vec();
+    take_dietary(&mut words)
+}
+
+fn take_dietary(words: &mut Vec<String>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for (said, stated) in DIETARY {
+        while take(words, said) {
+            if !found.iter().any(|known| known == stated) {
+                found.push((*stated).to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// Removes the first run of `said` from `words`; false when there is none.
+fn take(words: &mut Vec<String>, said: &[&str]) -> bool {
+    let at = words.windows(said.len()).position(|run| run.iter().zip(said).all(|(a, b)| a == b));
+    if let Some(at) = at {
+        words.drain(at..at + said.len());
+    }
+    at.is_some()
+}
+
+/// Takes the constraints out of `words`; what is left is what to search for.
+#[must_use]
+pub fn take_constraints(words: &mut Vec<String>) -> Constraints {
+    let mut constraints = Constraints { dietary: take_dietary(words), ..Constraints::default() };
+    take_free_from(words, &mut constraints.free_from);
+    for said in [
+        &["less", "than"][..],
+        &["under"],
+        &["below"],
+        &["cheaper", "than"],
+        &["up", "to"],
+        &["at", "most"],
+        &["no", "more", "than"],
+        &["for", "less", "than"],
+    ] {
+        if let Some(cents) = take_price(words, said) {
+            constraints.max_price_cents = Some(cents);
+        }
+    }
+    for said in [&["more", "than"][..], &["over"], &["above"], &["at", "least"]] {
+        if let Some(cents) = take_price(words, said) {
+            constraints.min_price_cents = Some(cents);
+        }
+    }
+    for said in [&["in", "stock"][..], &["available"]] {
+        constraints.in_stock |= take(words, said);
+    }
+    for said in ["cheap", "cheapest", "cheaper", "inexpensive", "affordable", "budget"] {
+        constraints.cheapest_first |= take(words, &[said]);
+    }
+    constraints
+}
+
+/// "without nuts", "nut free", "no peanuts".
+fn take_free_from(words: &mut Vec<String>, free_from: &mut Vec<String>) {
+    let mut at = 0;
+    while at + 1 < words.len() {
+        let pair = (words[at].as_str(), words[at + 1].as_str());
+        let stated = match pair {
+            ("without" | "no", allergen) | (allergen, "free") => allergens_named(allergen),
+            _ => &[],
+        };
+        if stated.is_empty() {
+            at += 1;
+            continue;
+        }
+        words.drain(at..at + 2);
+        free_from.extend(
+            stated.iter().map(|s| (*s).to_owned()).filter(|s| !free_from.contains(s)).collect::<Vec<_>>(),
+        );
+    }
+}
+
+/// Takes `said` and the price after it: "under 5", "under $5.50", "under five
+/// dollars", "under 50 cents".
+fn take_price(words: &mut Vec<String>, said: &[&str]) -> Option<Cents> {
+    let at = words.windows(said.len()).position(|run| run.iter().zip(said).all(|(a, b)| a == b))?;
+    let first = at + said.len();
+    let (amount, mut used) = price_at(words, first)?;
+    let unit = words.get(first + used).map_or("", String::as_str);
+    let cents = match unit {
+        "cent" | "cents" => {
+            used += 1;
+            amount
+        }
+        "dollar" | "dollars" | "bucks" | "euro" | "euros" | "pound" | "pounds" => {
+            used += 1;
+            amount.checked_mul(100)?
+        }
+        _ => amount.checked_mul(100)?,
+    };
+    words.drain(at..first + used);
+    // Kept in hundredths until here, so that "$5.50" is exact.
+    Some(cents / 100)
+}
+
+/// An amount in hundredths and the number of words it takes.
+fn price_at(words: &[String], at: usize) -> Option<(Cents, usize)> {
+    let word = words.get(at)?;
+    let bare = word.trim_start_matches(['$', '€', '£']);
+    let (whole, part) = bare.split_once('.').unwrap_or((bare, ""));
+    if let Ok(whole) = whole.parse::<u32>() {
+        let part: Cents = format!("{part:0<2}").get(..2)?.parse().ok()?;
+        return Some((Cents::from(whole) * 100 + part, 1));
+    }
+    let tens = number(word)?;
+    // "twenty five" is two words.
+    let ones = words
+        .get(at + 1)
+        .and_then(|w| number(w))
+        .filter(|n| (1..10).contains(n) && tens >= 20 && tens % 10 == 0);
+    let total = Cents::from(tens + ones.unwrap_or(0));
+    Some((total * 100, 1 + usize::from(ones.is_some())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::words::words;
+    use super::*;
+
+    fn read(text: &str) -> (String, Constraints) {
+        let mut words = words(text);
+        let constraints = take_constraints(&mut words);
+        (words.join(" "), constraints)
+    }
+
+    #[test]
+    fn constraints_leave_the_query() {
+        let (query, constraints) = read("gluten-free bread under five dollars");
+        assert_eq!(query, "bread");
+        assert_eq!(
+            (constraints.max_price_cents, constraints.dietary),
+            (Some(500), vec!["gluten-free".into()])
+        );
+        let (query, constraints) = read("cheap cookies without nuts below $3.50");
+        assert_eq!(query, "cookies");
+        assert_eq!(constraints.max_price_cents, Some(350));
+        assert_eq!(constraints.free_from, ["tree nuts", "peanuts"]);
+        assert!(constraints.cheapest_first);
+        assert_eq!(read("wine over twenty five dollars").1.min_price_cents, Some(2500));
+        assert_eq!(read("gum under 50 cents").1.max_price_cents, Some(50));
+    }
+
+    #[test]
+    fn plain_queries_stay_whole() {
+        assert_eq!(read("whole milk"), ("whole milk".into(), Constraints::default()));
+    }
+}

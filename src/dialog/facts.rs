@@ -1,0 +1,171 @@
+//! Makes facts out of products: the one place where a price, a stock, a shelf
+//! or a label's statement becomes words, for the screen and for the voice. A
+//! fact that is not known has no words here.
+
+use super::findings::Findings;
+use super::spoken;
+use super::words::count;
+use crate::domain::product::AllergenFact;
+use crate::domain::turn::{Fact, FactKind};
+use crate::domain::{Cents, Currency, Product, Sku};
+
+/// Stock above this is said as "in stock", not counted out.
+const MANY: i64 = 20;
+
+fn fact(kind: FactKind, sku: Option<&Sku>, value: String, speech: String, source: &str) -> Fact {
+    Fact { kind, sku: sku.cloned(), value, speech, source: source.to_owned() }
+}
+
+#[must_use]
+pub fn title(product: &Product) -> Fact {
+    let speech = spoken::numbers(&product.title);
+    fact(FactKind::Title, Some(&product.sku), product.title.clone(), speech, "products.title")
+}
+
+#[must_use]
+pub fn price(product: &Product, currency: Currency) -> Option<Fact> {
+    let cents = product.price_cents?;
+    let speech = spoken::price(cents, currency);
+    Some(fact(FactKind::Price, Some(&product.sku), currency.show(cents), speech, "products.price_cents"))
+}
+
+/// "12 in stock", "in stock", "out of stock".
+#[must_use]
+pub fn stock(product: &Product) -> Option<Fact> {
+    let pieces = product.stock?;
+    let (value, speech) = match pieces {
+        i64::MIN..=0 => ("out of stock".to_owned(), "out of stock".to_owned()),
+        1..=MANY => (format!("{pieces} in stock"), format!("{} in stock", count(pieces.unsigned_abs()))),
+        _ => ("in stock".to_owned(), "in stock".to_owned()),
+    };
+    Some(fact(FactKind::Stock, Some(&product.sku), value, speech, "products.stock"))
+}
+
+#[must_use]
+pub fn location(product: &Product) -> Option<Fact> {
+    let place = product.location.as_ref()?;
+    let speech = spoken::location(place);
+    Some(fact(FactKind::Location, Some(&product.sku), place.to_string(), speech, "products.location"))
+}
+
+/// What the label states about one allergen: "contains milk".
+#[must_use]
+pub fn allergen(product: &Product, allergen: &str) -> Fact {
+    let value = match product.allergen(allergen) {
+        AllergenFact::Contains => format!("contains {allergen}"),
+        AllergenFact::MayContain => format!("may contain {allergen}"),
+        AllergenFact::FreeFrom => format!("is stated free from {allergen}"),
+        AllergenFact::Unknown => format!("has no statement about {allergen}"),
+    };
+    fact(FactKind::Allergen, Some(&product.sku), value.clone(), value, "products.allergens")
+}
+
+/// Whether a suitability is stated: "is stated vegan".
+#[must_use]
+pub fn dietary(product: &Product, diet: &str) -> Fact {
+    let value = if product.dietary.iter().any(|stated| stated == diet) {
+        format!("is stated {diet}")
+    } else {
+        format!("is not stated to be {diet}")
+    };
+    let speech = value.replace('-', " ");
+    fact(FactKind::Dietary, Some(&product.sku), value, speech, "products.dietary")
+}
+
+/// The whole allergen statement: "contains milk, soy; may contain nuts".
+#[must_use]
+pub fn allergens(product: &Product) -> Fact {
+    let value = match &product.allergens {
+        None => "has no allergen statement".to_owned(),
+        Some(stated) => {
+            let part = |verb: &str, list: &[String]| {
+                (!list.is_empty()).then(|| format!("{verb} {}", list.join(", ")))
+            };
+            let parts: Vec<_> = [
+                part("contains", &stated.contains),
+                part("may contain", &stated.may_contain),
+                part("is stated free from", &stated.free_from),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
+            if parts.is_empty() { "lists no allergens".to_owned() } else { parts.join("; ") }
+        }
+    };
+    fact(FactKind::Allergen, Some(&product.sku), value.clone(), value, "products.allergens")
+}
+
+/// A whole number of things.
+#[must_use]
+pub fn number(n: u64, source: &str) -> Fact {
+    fact(FactKind::Count, None, n.to_string(), count(n), source)
+}
+
+/// The options of an order line as they were said, in words of the menu.
+#[must_use]
+pub fn options(sku: &Sku, words: &str) -> Fact {
+    fact(FactKind::Options, Some(sku), words.to_owned(), words.to_owned(), "option_groups")
+}
+
+/// A sum of money.
+#[must_use]
+pub fn total(cents: Cents, currency: Currency) -> Fact {
+    let speech = spoken::price(cents, currency);
+    fact(FactKind::OrderTotal, None, currency.show(cents), speech, "products.price_cents")
+}
+
+/// A text of the shop's own settings.
+#[must_use]
+pub fn store(key: &str, text: &str) -> Fact {
+    let speech = spoken::numbers(text);
+    fact(FactKind::StoreFact, None, text.to_owned(), speech, &format!("settings.{key}"))
+}
+
+/// Every fact that `findings` support, made anew from the products: what the
+/// gate compares a reply against.
+#[must_use]
+pub fn supported(findings: &Findings) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let currency = findings.currency;
+    for product in findings.products() {
+        facts.push(title(product));
+        facts.extend(price(product, currency));
+        facts.extend(stock(product));
+        facts.extend(location(product));
+        facts.push(allergens(product));
+        if let super::tool::Tool::CheckFacts { allergens, dietary: diets, .. } = &findings.tool {
+            facts.extend(allergens.iter().map(|word| allergen(product, word)));
+            facts.extend(diets.iter().map(|word| dietary(product, word)));
+        }
+    }
+    for priced in &findings.lines {
+        facts.push(number(u64::from(priced.line.quantity), "order"));
+        facts.push(options(&priced.line.sku, &option_words(&priced.line.options)));
+    }
+    facts.extend(order_total(findings));
+    let found = findings.found.len().max(findings.alternatives.len()) as u64;
+    facts.push(number(found, "search"));
+    facts.extend(findings.too_many.map(|limit| number(u64::from(limit), "settings.dialog.max_quantity")));
+    facts.extend(findings.store_fact.as_ref().map(|(key, text)| store(key, text)));
+    facts
+}
+
+/// Options in the order that people say them: size, roast, shots, then the rest.
+#[must_use]
+pub fn option_words(options: &std::collections::BTreeMap<String, String>) -> String {
+    let first = ["size", "roast", "shots"];
+    let lead = first.iter().filter_map(|id| options.get(*id));
+    let rest = options.iter().filter(|(id, _)| !first.contains(&id.as_str())).map(|(_, words)| words);
+    lead.chain(rest).cloned().collect::<Vec<_>>().join(", ")
+}
+
+/// What the lines of this turn cost together; `None` when a price is unknown
+/// or the sum too large to be meant.
+#[must_use]
+pub fn order_total(findings: &Findings) -> Option<Fact> {
+    let mut sum: Cents = 0;
+    for priced in &findings.lines {
+        sum = sum.checked_add(priced.unit_cents?.checked_mul(Cents::from(priced.line.quantity))?)?;
+    }
+    (!findings.lines.is_empty()).then(|| total(sum, findings.currency))
+}

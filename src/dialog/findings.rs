@@ -1,0 +1,65 @@
+//! What a tool call brought back, as plain values: the only ground a reply may
+//! stand on.
+
+use super::tool::Tool;
+use crate::domain::turn::OrderLine;
+use crate::domain::{Cents, Currency, Product};
+
+/// A product that was found, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    pub product: Product,
+    pub reason: String,
+}
+
+/// An order line with its product and price.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PricedLine {
+    pub line: OrderLine,
+    /// For one piece, options included; `None`: the price is not known.
+    pub unit_cents: Option<Cents>,
+}
+
+/// The answer of the catalog and the settings to one tool call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Findings {
+    pub tool: Tool,
+    pub currency: Currency,
+    /// When prices and stock were last sure (RFC 3339).
+    pub as_of: Option<String>,
+    /// Best first.
+    pub found: Vec<Found>,
+    /// The shop does not carry what was asked for; `alternatives` are the
+    /// nearest by kind.
+    pub no_match: bool,
+    pub alternatives: Vec<Found>,
+    /// Lines that this turn adds or changes.
+    pub lines: Vec<PricedLine>,
+    /// Quantities above what is taken without asking.
+    pub too_many: Option<u32>,
+    /// A text from the settings, with its key.
+    pub store_fact: Option<(&'static str, String)>,
+}
+
+impl Findings {
+    /// Findings of a tool call that needed nothing.
+    #[must_use]
+    pub fn none(tool: Tool, currency: Currency) -> Self {
+        Self {
+            tool,
+            currency,
+            as_of: None,
+            found: Vec::new(),
+            no_match: false,
+            alternatives: Vec::new(),
+            lines: Vec::new(),
+            too_many: None,
+            store_fact: None,
+        }
+    }
+
+    /// Every product that the reply may speak of.
+    pub fn products(&self) -> impl Iterator<Item = &Product> {
+        self.found.iter().chain(&self.alternatives).map(|found| &found.product)
+    }
+}

@@ -1,0 +1,18 @@
+//! The conversation, pure: what words mean and what may be answered. No I/O,
+//! no engine, no SQL; the catalog's words come in as values. Every reply is
+//! made of typed facts, and the gate refuses the rest.
+
+pub mod constraint;
+pub mod context;
+pub mod facts;
+pub mod findings;
+pub mod gate;
+pub mod menu;
+pub mod order;
+pub mod prompt;
+pub mod reply;
+pub mod rules;
+pub mod sound;
+pub mod spoken;
+pub mod tool;
+pub mod words;
