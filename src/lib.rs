@@ -1,3 +1,33 @@
+//! Aisle: an in-store shopping assistant that runs wholly on the kiosk.
+//!
+//! # A turn
+//! ```text
+//! recording --voice--> speech --engines--> words --dialog--> tool call
+//!     tool call --app/store--> findings --dialog--> reply --gate--> screen, voice
+//! ```
+//!
+//! # The modules, each importing only what stands above it
+//! | module | owns |
+//! |---|---|
+//! | [`domain`] | pure types: identifiers, products, money, the turn |
+//! | [`settings`] | every setting, its default and its range |
+//! | [`dialog`] | pure: what words mean, what may be answered, the provenance gate |
+//! | [`store`] | all SQL: the mirrored catalog and its search |
+//! | [`models`] | the model files, and ONNX sessions |
+//! | [`feeds`] | catalog files to records |
+//! | [`engines`] | the worker protocol and the supervision of both engines |
+//! | [`voice`] | recordings, voice activity, speech output |
+//! | [`app`] | the turn as a pure state machine, and the loop that runs it |
+//!
+//! `main.rs` turns arguments into settings and an exit code. The worker binaries
+//! stand under `engines/bin`; each names one engine crate, the library none.
+
+pub mod app;
 pub mod dialog;
 pub mod domain;
+pub mod engines;
+pub mod feeds;
+pub mod models;
 pub mod settings;
+pub mod store;
+pub mod voice;

@@ -79,6 +79,8 @@ pub fn reply(findings: &Findings) -> Reply {
         Tool::Goodbye => drop(reply.say("You are welcome. Goodbye!")),
         Tool::Refuse { reason, .. } => refused(&mut reply, findings, *reason),
         Tool::AskAgain => drop(reply.say("Sorry, I did not understand that. What product are you looking for?")),
+        Tool::CannotHear => drop(reply.say("Sorry, I cannot hear you at the moment. Please type or tap instead.")),
+        Tool::CannotLook => drop(reply.say("Sorry, I cannot answer that at the moment. Please ask a colleague.")),
         Tool::HeardNothing => drop(reply.say("Sorry, I did not hear anything. Please try again, or tap the screen.")),
     }
     reply.finish()

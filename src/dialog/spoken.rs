@@ -39,8 +39,10 @@ pub fn location(place: &Location) -> String {
 static MEASURE: LazyLock<Regex> = LazyLock::new(|| {
     // A constant pattern, compiled by the tests below.
     #[allow(clippy::unwrap_used)]
-    Regex::new(r"(?i)\b(\d+)(?:\.(\d+))?(?: ?(kg|g|ml|cl|l|oz|lb|ct|pk|m|cm|mm|w|%))?(?:\b|$|(?P<edge>[^\w]))")
-        .unwrap()
+    Regex::new(
+        r"(?i)\b(\d+)(?:\.(\d+))?(?: ?(kg|g|ml|cl|l|oz|lb|ct|pk|m|cm|mm|w|%))?(?:\b|$|(?P<edge>[^\w]))",
+    )
+    .unwrap()
 });
 
 /// Text with its numbers and units written out: "Whole Milk 1.5 L" becomes

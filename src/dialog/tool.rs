@@ -112,6 +112,10 @@ pub enum Tool {
     AskAgain,
     /// There were no words.
     HeardNothing,
+    /// The speech engine is not there.
+    CannotHear,
+    /// The catalog cannot be read.
+    CannotLook,
 }
 
 impl Tool {
@@ -134,8 +138,8 @@ impl Tool {
             Self::Greet => Intent::Greeting,
             Self::Goodbye => Intent::Goodbye,
             Self::Refuse { .. } => Intent::Refuse,
-            Self::AskAgain => Intent::Unclear,
-            Self::HeardNothing => Intent::Nothing,
+            Self::AskAgain | Self::CannotLook => Intent::Unclear,
+            Self::HeardNothing | Self::CannotHear => Intent::Nothing,
         }
     }
 

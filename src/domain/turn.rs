@@ -163,7 +163,7 @@ pub struct Timings {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TurnReport {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+    pub id: Option<serde_json::Value>,
     pub transcript: String,
     pub intent: Intent,
     pub tier: Tier,

@@ -18,9 +18,7 @@ pub(super) fn read_mel(rows: usize, archive: impl Read) -> Result<(usize, Vec<f3
     let bytes = read_bounded(archive).map_err(|error| bad(&error))?;
     let mut archive = zip::ZipArchive::new(io::Cursor::new(bytes)).map_err(|error| bad(&error))?;
     let name = format!("mel_{rows}.npy");
-    let member = archive
-        .by_name(&name)
-        .map_err(|error| bad(&format!("{name}: {error}")))?;
+    let member = archive.by_name(&name).map_err(|error| bad(&format!("{name}: {error}")))?;
     let array = read_bounded(member).map_err(|error| bad(&error))?;
     let shape = || -> Option<(usize, &[u8])> {
         let rest = array.strip_prefix(b"\x93NUMPY\x01\x00")?;
@@ -37,13 +35,9 @@ pub(super) fn read_mel(rows: usize, archive: impl Read) -> Result<(usize, Vec<f3
         let fits = found == rows && rows.checked_mul(columns)?.checked_mul(4)? == values.len();
         fits.then_some((columns, values))
     };
-    let (columns, values) =
-        shape().ok_or_else(|| bad(&format!("{name} is not a table of 32-bit floats")))?;
+    let (columns, values) = shape().ok_or_else(|| bad(&format!("{name} is not a table of 32-bit floats")))?;
     let (quads, _) = values.as_chunks::<4>();
-    Ok((
-        columns,
-        quads.iter().map(|quad| f32::from_le_bytes(*quad)).collect(),
-    ))
+    Ok((columns, quads.iter().map(|quad| f32::from_le_bytes(*quad)).collect()))
 }
 
 /// The tokens of a `.tiktoken` file: lines of a base64 token and its rank, from 0 on.

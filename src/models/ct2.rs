@@ -108,26 +108,14 @@ impl<'a, R: Read + Seek> Ct2<'a, R> {
                 return Err(bad("the file ends too early"));
             }
             // At most 2^32, so it fits.
-            buffered
-                .seek_relative(bytes.cast_signed())
-                .map_err(reading)?;
-            variables.insert(
-                name,
-                Variable {
-                    dims,
-                    kind,
-                    offset,
-                    bytes,
-                },
-            );
+            buffered.seek_relative(bytes.cast_signed()).map_err(reading)?;
+            variables.insert(name, Variable { dims, kind, offset, bytes });
         }
         Ok(Self { file, variables })
     }
 
     fn variable(&self, name: &str) -> Result<&Variable, ConvertError> {
-        self.variables
-            .get(name)
-            .ok_or_else(|| bad(format!("{name} is missing")))
+        self.variables.get(name).ok_or_else(|| bad(format!("{name} is missing")))
     }
 
     /// Whether there is a variable of that name.
@@ -143,25 +131,16 @@ impl<'a, R: Read + Seek> Ct2<'a, R> {
         }
         let dims = <[usize; N]>::try_from(variable.dims.as_slice())
             .map_err(|_| bad(format!("{name} has {} dimensions", variable.dims.len())))?;
-        let product = dims
-            .iter()
-            .try_fold(2_u64, |product, &dim| product.checked_mul(dim as u64));
+        let product = dims.iter().try_fold(2_u64, |product, &dim| product.checked_mul(dim as u64));
         if product != Some(variable.bytes) {
-            return Err(bad(format!(
-                "{name} has {} bytes for {dims:?}",
-                variable.bytes
-            )));
+            return Err(bad(format!("{name} has {} bytes for {dims:?}", variable.bytes)));
         }
         Ok(dims)
     }
 
     /// A whole number stored in one or two bytes.
     pub(super) fn scalar(&mut self, name: &str) -> Result<i16, ConvertError> {
-        let Variable {
-            offset,
-            bytes: length,
-            ..
-        } = *self.variable(name)?;
+        let Variable { offset, bytes: length, .. } = *self.variable(name)?;
         self.file.seek(SeekFrom::Start(offset)).map_err(reading)?;
         match length {
             1 => bytes::<1>(self.file).map(|[byte]| i16::from(byte.cast_signed())),
@@ -179,10 +158,7 @@ impl<'a, R: Read + Seek> Ct2<'a, R> {
     ) -> Result<impl Read, ConvertError> {
         let variable = self.variable(name)?;
         let (start, wanted) = (2 * first as u64, 2 * count as u64);
-        if start
-            .checked_add(wanted)
-            .is_none_or(|end| end > variable.bytes)
-        {
+        if start.checked_add(wanted).is_none_or(|end| end > variable.bytes) {
             return Err(bad(format!("{name} is too short")));
         }
         let offset = variable.offset + start;

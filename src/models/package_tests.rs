@@ -13,11 +13,7 @@ impl Index {
     fn new(otherwise: &str, text: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
         let pip = FakePip::new(&root.path().join("index"), otherwise);
-        Self {
-            root,
-            pip,
-            manifest: manifest(text),
-        }
+        Self { root, pip, manifest: manifest(text) }
     }
 
     /// Fetches one model in a new run: its content, or the refusal.
@@ -73,22 +69,14 @@ fn bad_wheels_are_refused_by_name() {
     index.pip.broken_wheel("p");
     index.pip.wheel("q", &[("b", b"one")]);
     assert!(index.fetch("m").unwrap_err().starts_with("package p 1.0: "));
-    assert!(
-        index
-            .fetch("n")
-            .unwrap_err()
-            .starts_with("package q 1.0: a: ")
-    );
+    assert!(index.fetch("n").unwrap_err().starts_with("package q 1.0: a: "));
     let left = fs::read_dir(index.root.path().join("work/.pip")).unwrap();
     assert_eq!(left.count(), 0, "wheels are deleted");
 }
 
 #[test]
 fn a_member_cannot_fill_the_disk() {
-    let index = Index::new(
-        "exit 1",
-        &entry("m", b"one", &packages("copy", &[("p", "a")])),
-    );
+    let index = Index::new("exit 1", &entry("m", b"one", &packages("copy", &[("p", "a")])));
     let bomb = vec![0; usize::try_from(SMALL_MEMBER).unwrap() + 1];
     index.pip.wheel("p", &[("a", &bomb)]);
     assert!(index.fetch("m").unwrap_err().contains("too large"));
@@ -97,18 +85,9 @@ fn a_member_cannot_fill_the_disk() {
 #[test]
 fn what_pip_says_becomes_one_reason() {
     for (script, reason) in [
-        (
-            "echo 'No module named pip' >&2; exit 1",
-            "pip is not installed",
-        ),
-        (
-            "echo 'WARNING: Retrying after connection broken by X' >&2; exit 1",
-            "index does not answer",
-        ),
-        (
-            "printf 'ERROR: first\\nERROR: last\\nnotice\\n' >&2; exit 1",
-            "package p 1.0: last",
-        ),
+        ("echo 'No module named pip' >&2; exit 1", "pip is not installed"),
+        ("echo 'WARNING: Retrying after connection broken by X' >&2; exit 1", "index does not answer"),
+        ("printf 'ERROR: first\\nERROR: last\\nnotice\\n' >&2; exit 1", "package p 1.0: last"),
         (
             "printf 'ERROR: Exception:\\nTraceback:\\nOSError: it broke\\n' >&2; exit 2",
             "1.0: OSError: it broke",
@@ -117,25 +96,16 @@ fn what_pip_says_becomes_one_reason() {
         ("exit 3", "pip gives no reason"),
         ("exit 0", "pip left no wheel"),
     ] {
-        let index = Index::new(
-            script,
-            &entry("m", b"one", &packages("copy", &[("p", "a")])),
-        );
+        let index = Index::new(script, &entry("m", b"one", &packages("copy", &[("p", "a")])));
         let message = index.fetch("m").unwrap_err();
-        assert!(
-            message.contains(reason) && !message.contains('\n'),
-            "{message}"
-        );
+        assert!(message.contains(reason) && !message.contains('\n'), "{message}");
     }
 }
 
 #[test]
 fn without_any_pip_the_line_says_what_to_install() {
     let index = Index::new("", &entry("m", b"one", &packages("copy", &[("p", "a")])));
-    let run = Packages::new(
-        index.root.path().join("work"),
-        vec![vec!["/nowhere/pip".to_owned()]],
-    );
+    let run = Packages::new(index.root.path().join("work"), vec![vec!["/nowhere/pip".to_owned()]]);
     let entry = &index.manifest.models[0];
     match run.fetch(entry, &entry.sources[0], &[entry], &Quiet) {
         Err(SourceError::Refused(why)) => assert!(why.contains("apt install python3-pip"), "{why}"),

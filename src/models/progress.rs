@@ -64,21 +64,14 @@ pub struct BarProgress {
 enum State {
     Idle,
     Bar(ProgressBar),
-    Lines {
-        label: String,
-        total: u64,
-        tenths: u64,
-    },
+    Lines { label: String, total: u64, tenths: u64 },
 }
 
 impl BarProgress {
     /// Looks once whether standard error is a terminal.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            terminal: std::io::stderr().is_terminal(),
-            state: Mutex::new(State::Idle),
-        }
+        Self { terminal: std::io::stderr().is_terminal(), state: Mutex::new(State::Idle) }
     }
 
     fn with_state(&self, change: impl FnOnce(&mut State)) {
@@ -123,16 +116,8 @@ impl Progress for BarProgress {
         self.with_state(|state| match state {
             State::Idle => {}
             State::Bar(bar) => bar.set_position(done),
-            State::Lines {
-                label,
-                total,
-                tenths,
-            } => {
-                let now = done
-                    .saturating_mul(10)
-                    .checked_div(*total)
-                    .unwrap_or(0)
-                    .min(10);
+            State::Lines { label, total, tenths } => {
+                let now = done.saturating_mul(10).checked_div(*total).unwrap_or(0).min(10);
                 if now > *tenths {
                     *tenths = now;
                     tell(&format!("{label} {} %", now * 10));

@@ -36,9 +36,7 @@ pub(super) fn is_full(error: &io::Error) -> bool {
 /// A temporary file in `dir` with the rights of any new file: the service that reads the
 /// models is not always the user who fetched them.
 pub(super) fn temporary(dir: &Path) -> io::Result<NamedTempFile> {
-    tempfile::Builder::new()
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(dir)
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(dir)
 }
 
 /// How a copy ended early.
@@ -69,8 +67,7 @@ pub(super) fn copy(
         if copied + read as u64 > limit {
             return Err(CopyError::TooLong);
         }
-        to.write_all(buffer.get(..read).unwrap_or_default())
-            .map_err(CopyError::Write)?;
+        to.write_all(buffer.get(..read).unwrap_or_default()).map_err(CopyError::Write)?;
         copied += read as u64;
         seen(copied);
     }

@@ -129,25 +129,18 @@ impl FakePip {
             dir.display()
         );
         fs::write(dir.join("pip.sh"), script).unwrap();
-        Self {
-            dir: dir.to_path_buf(),
-        }
+        Self { dir: dir.to_path_buf() }
     }
 
     pub(super) fn command(&self) -> Vec<String> {
-        vec![
-            "sh".to_owned(),
-            self.dir.join("pip.sh").display().to_string(),
-        ]
+        vec!["sh".to_owned(), self.dir.join("pip.sh").display().to_string()]
     }
 
     pub(super) fn wheel(&self, package: &str, members: &[(&str, &[u8])]) {
         let file = File::create(self.dir.join(format!("{package}==1.0.whl"))).unwrap();
         let mut wheel = zip::ZipWriter::new(file);
         for (name, content) in members {
-            wheel
-                .start_file(*name, zip::write::SimpleFileOptions::default())
-                .unwrap();
+            wheel.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
             wheel.write_all(content).unwrap();
         }
         wheel.finish().unwrap();
@@ -160,9 +153,6 @@ impl FakePip {
     /// The packages asked for so far.
     pub(super) fn asked(&self) -> Vec<String> {
         let asked = fs::read_to_string(self.dir.join("asked")).unwrap_or_default();
-        asked
-            .lines()
-            .map(|line| line.trim_end_matches("==1.0").to_owned())
-            .collect()
+        asked.lines().map(|line| line.trim_end_matches("==1.0").to_owned()).collect()
     }
 }

@@ -60,14 +60,7 @@ pub fn convert(
     seen: impl FnMut(u64),
 ) -> Result<(), ConvertError> {
     let model = Ct2::open(model)?;
-    let mut writer = Writer {
-        model,
-        out: Counting {
-            out,
-            written: 0,
-            seen,
-        },
-    };
+    let mut writer = Writer { model, out: Counting { out, written: 0, seen } };
     let shape = Shape::of(&mut writer.model)?;
     writer.header(&shape)?;
     writer.mel(shape.mels, mel)?;
@@ -96,12 +89,7 @@ impl Shape {
         let [vocabulary, _] = model.dims("decoder/embeddings/weight")?;
         let [_, mels, _] = model.dims("encoder/conv1/weight")?;
         let (audio, text) = (Side::of(model, "encoder")?, Side::of(model, "decoder")?);
-        Ok(Self {
-            vocabulary,
-            mels,
-            audio,
-            text,
-        })
+        Ok(Self { vocabulary, mels, audio, text })
     }
 }
 
@@ -110,20 +98,11 @@ impl Side {
         let [context, state] = model.dims(&format!("{side}/position_encodings/encodings"))?;
         let heads = model.scalar(&format!("{side}/num_heads"))?;
         let block = |index| format!("{side}/layer_{index}/ffn/layer_norm/gamma");
-        let blocks = (0..MAX_BLOCKS)
-            .take_while(|index| model.has(&block(*index)))
-            .count();
+        let blocks = (0..MAX_BLOCKS).take_while(|index| model.has(&block(*index))).count();
         if heads < 1 || blocks == 0 {
-            return Err(ConvertError::Model(format!(
-                "{side} has {heads} heads and {blocks} blocks"
-            )));
+            return Err(ConvertError::Model(format!("{side} has {heads} heads and {blocks} blocks")));
         }
-        Ok(Self {
-            context,
-            state,
-            heads,
-            blocks,
-        })
+        Ok(Self { context, state, heads, blocks })
     }
 }
 
@@ -209,11 +188,7 @@ impl<R: Read + Seek, W: Write> Writer<'_, R, W> {
             let dims = self.model.dims::<2>(&from)?;
             self.wide(&format!("{side}.positional_embedding"), &dims, &from, 0)?;
         }
-        self.matrix(
-            "decoder.token_embedding.weight",
-            "decoder/embeddings/weight",
-            None,
-        )?;
+        self.matrix("decoder.token_embedding.weight", "decoder/embeddings/weight", None)?;
         for block in 0..shape.text.blocks {
             self.block("decoder", block, shape.text.state)?;
             self.cross_attention(block, shape.text.state)?;
@@ -229,33 +204,15 @@ impl<R: Read + Seek, W: Write> Writer<'_, R, W> {
     }
 
     fn block(&mut self, side: &str, block: usize, state: usize) -> Result<(), ConvertError> {
-        let (to, from) = (
-            format!("{side}.blocks.{block}"),
-            format!("{side}/layer_{block}"),
-        );
+        let (to, from) = (format!("{side}.blocks.{block}"), format!("{side}/layer_{block}"));
         self.norm(&format!("{to}.mlp_ln"), &format!("{from}/ffn/layer_norm"))?;
-        self.linear(
-            &format!("{to}.mlp.0"),
-            &format!("{from}/ffn/linear_0"),
-            None,
-        )?;
-        self.linear(
-            &format!("{to}.mlp.2"),
-            &format!("{from}/ffn/linear_1"),
-            None,
-        )?;
+        self.linear(&format!("{to}.mlp.0"), &format!("{from}/ffn/linear_0"), None)?;
+        self.linear(&format!("{to}.mlp.2"), &format!("{from}/ffn/linear_1"), None)?;
         let stacked = format!("{from}/self_attention/linear_0");
-        self.norm(
-            &format!("{to}.attn_ln"),
-            &format!("{from}/self_attention/layer_norm"),
-        )?;
+        self.norm(&format!("{to}.attn_ln"), &format!("{from}/self_attention/layer_norm"))?;
         self.linear(&format!("{to}.attn.query"), &stacked, Some((0, state)))?;
         self.key_and_value(&format!("{to}.attn"), &stacked, state, state)?;
-        self.linear(
-            &format!("{to}.attn.out"),
-            &format!("{from}/self_attention/linear_1"),
-            None,
-        )
+        self.linear(&format!("{to}.attn.out"), &format!("{from}/self_attention/linear_1"), None)
     }
 
     fn cross_attention(&mut self, block: usize, state: usize) -> Result<(), ConvertError> {
@@ -275,11 +232,7 @@ impl<R: Read + Seek, W: Write> Writer<'_, R, W> {
         first: usize,
         state: usize,
     ) -> Result<(), ConvertError> {
-        self.matrix(
-            &format!("{to}.key.weight"),
-            &format!("{from}/weight"),
-            Some((first, state)),
-        )?;
+        self.matrix(&format!("{to}.key.weight"), &format!("{from}/weight"), Some((first, state)))?;
         self.linear(&format!("{to}.value"), from, Some((first + state, state)))
     }
 
@@ -324,19 +277,11 @@ impl<R: Read + Seek, W: Write> Writer<'_, R, W> {
             self.number(*dim)?;
         }
         self.put(name.as_bytes())?;
-        Ok(dims
-            .iter()
-            .fold(1, |product, dim| product.saturating_mul(*dim)))
+        Ok(dims.iter().fold(1, |product, dim| product.saturating_mul(*dim)))
     }
 
     /// A tensor whose values stay 16-bit floats.
-    fn narrow(
-        &mut self,
-        to: &str,
-        dims: &[usize],
-        from: &str,
-        first: usize,
-    ) -> Result<(), ConvertError> {
+    fn narrow(&mut self, to: &str, dims: &[usize], from: &str, first: usize) -> Result<(), ConvertError> {
         let count = self.tensor(to, dims, 1)?;
         each_chunk(self.model.values(from, first, count)?, |chunk| {
             self.out.write_all(chunk).map_err(ConvertError::Write)
@@ -344,22 +289,13 @@ impl<R: Read + Seek, W: Write> Writer<'_, R, W> {
     }
 
     /// A tensor whose values become 32-bit floats, which is exact.
-    fn wide(
-        &mut self,
-        to: &str,
-        dims: &[usize],
-        from: &str,
-        first: usize,
-    ) -> Result<(), ConvertError> {
+    fn wide(&mut self, to: &str, dims: &[usize], from: &str, first: usize) -> Result<(), ConvertError> {
         let count = self.tensor(to, dims, 0)?;
         each_chunk(self.model.values(from, first, count)?, |chunk| {
             let (pairs, _) = chunk.as_chunks::<2>();
-            let widened = pairs
-                .iter()
-                .flat_map(|pair| half::f16::from_le_bytes(*pair).to_f32().to_le_bytes());
-            self.out
-                .write_all(&widened.collect::<Vec<u8>>())
-                .map_err(ConvertError::Write)
+            let widened =
+                pairs.iter().flat_map(|pair| half::f16::from_le_bytes(*pair).to_f32().to_le_bytes());
+            self.out.write_all(&widened.collect::<Vec<u8>>()).map_err(ConvertError::Write)
         })
     }
 }
@@ -372,10 +308,7 @@ fn each_chunk(
     let mut chunk = Vec::new();
     loop {
         chunk.clear();
-        from.by_ref()
-            .take(64 * 1024)
-            .read_to_end(&mut chunk)
-            .map_err(ConvertError::Read)?;
+        from.by_ref().take(64 * 1024).read_to_end(&mut chunk).map_err(ConvertError::Read)?;
         if chunk.is_empty() {
             return Ok(());
         }

@@ -11,10 +11,7 @@ struct Tiny {
 
 impl Tiny {
     fn model() -> Vec<u8> {
-        let mut tiny = Self {
-            bytes: Vec::new(),
-            count: 0,
-        };
+        let mut tiny = Self { bytes: Vec::new(), count: 0 };
         for side in ["encoder", "decoder"] {
             tiny.tensor(&format!("{side}/position_encodings/encodings"), &[3, 2]);
             tiny.variable(&format!("{side}/num_heads"), &[], 2, &1_i16.to_le_bytes());
@@ -52,24 +49,19 @@ impl Tiny {
 
     fn tensor(&mut self, name: &str, dims: &[u32]) {
         let count = dims.iter().product::<u32>() as usize;
-        let values = (0_u16..)
-            .take(count)
-            .map(|value| half::f16::from_f32(f32::from(value)));
+        let values = (0_u16..).take(count).map(|value| half::f16::from_f32(f32::from(value)));
         let values: Vec<u8> = values.flat_map(half::f16::to_le_bytes).collect();
         self.variable(name, dims, 4, &values);
     }
 
     fn variable(&mut self, name: &str, dims: &[u32], kind: u8, values: &[u8]) {
         self.count += 1;
-        self.bytes
-            .extend(u16::try_from(name.len() + 1).unwrap().to_le_bytes());
+        self.bytes.extend(u16::try_from(name.len() + 1).unwrap().to_le_bytes());
         self.bytes.extend(name.as_bytes());
         self.bytes.extend([0, u8::try_from(dims.len()).unwrap()]);
-        self.bytes
-            .extend(dims.iter().flat_map(|dim| dim.to_le_bytes()));
+        self.bytes.extend(dims.iter().flat_map(|dim| dim.to_le_bytes()));
         self.bytes.push(kind);
-        self.bytes
-            .extend(u32::try_from(values.len()).unwrap().to_le_bytes());
+        self.bytes.extend(u32::try_from(values.len()).unwrap().to_le_bytes());
         self.bytes.extend(values);
     }
 }
@@ -81,9 +73,7 @@ fn mel() -> Vec<u8> {
     array.extend(header.as_bytes());
     array.extend((0..12).flat_map(|value: i8| (-f32::from(value)).to_le_bytes()));
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    archive
-        .start_file("mel_4.npy", zip::write::SimpleFileOptions::default())
-        .unwrap();
+    archive.start_file("mel_4.npy", zip::write::SimpleFileOptions::default()).unwrap();
     archive.write_all(&array).unwrap();
     archive.finish().unwrap().into_inner()
 }
@@ -100,17 +90,10 @@ fn run(model: &[u8], mel: &[u8], tokens: &[u8]) -> Result<Vec<u8>, String> {
 
 /// Values of one tensor of a converted file: its type, dimensions and bytes.
 fn tensor<'a>(file: &'a [u8], name: &str) -> (u32, Vec<u32>, &'a [u8]) {
-    let at = file
-        .windows(name.len())
-        .position(|window| window == name.as_bytes())
-        .unwrap();
+    let at = file.windows(name.len()).position(|window| window == name.as_bytes()).unwrap();
     let number = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
-    let rank = (1..4)
-        .find(|rank| number(at - 4 * rank - 8) as usize == name.len())
-        .unwrap();
-    let dims: Vec<_> = (0..rank)
-        .map(|index| number(at - 4 * rank + 4 * index))
-        .collect();
+    let rank = (1..4).find(|rank| number(at - 4 * rank - 8) as usize == name.len()).unwrap();
+    let dims: Vec<_> = (0..rank).map(|index| number(at - 4 * rank + 4 * index)).collect();
     let kind = number(at - 4 * rank - 4);
     let width = if kind == 1 { 2 } else { 4 };
     let start = at + name.len();
@@ -119,12 +102,7 @@ fn tensor<'a>(file: &'a [u8], name: &str) -> (u32, Vec<u32>, &'a [u8]) {
 }
 
 fn halves(bytes: &[u8]) -> Vec<f32> {
-    bytes
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(|pair| half::f16::from_le_bytes(*pair).to_f32())
-        .collect()
+    bytes.as_chunks::<2>().0.iter().map(|pair| half::f16::from_le_bytes(*pair).to_f32()).collect()
 }
 
 #[test]
@@ -133,10 +111,7 @@ fn stacked_layers_are_taken_apart() {
     assert_eq!(file[..8], [0x6c, 0x6d, 0x67, 0x67, 5, 0, 0, 0]);
 
     let (kind, dims, values) = tensor(&file, "encoder.blocks.0.attn.key.weight");
-    assert_eq!(
-        (kind, dims, halves(values)),
-        (1, vec![2, 2], vec![4., 5., 6., 7.])
-    );
+    assert_eq!((kind, dims, halves(values)), (1, vec![2, 2], vec![4., 5., 6., 7.]));
     let (_, _, values) = tensor(&file, "decoder.blocks.0.cross_attn.value.weight");
     assert_eq!(halves(values), [4., 5., 6., 7.]);
     let (kind, dims, values) = tensor(&file, "encoder.blocks.0.attn.value.bias");
@@ -169,17 +144,10 @@ fn bad_side_files_are_named() {
         (mel(), b"YQ==\n", "token list: line 1: no rank"),
         (mel(), b"*** 0\n", "token list: line 1: not base64"),
         (mel(), b"\xff\xff 0\n", "token list: line 1: "),
-        (
-            mel(),
-            b"YQ== 0\nYQ== 1\nYQ== 2\nYQ== 3\nYQ== 4\n",
-            "5 tokens for a model of 5",
-        ),
+        (mel(), b"YQ== 0\nYQ== 1\nYQ== 2\nYQ== 3\nYQ== 4\n", "5 tokens for a model of 5"),
     ] {
         let message = run(&model, &mel, tokens).unwrap_err();
-        assert!(
-            message.contains(why) && !message.contains('\n'),
-            "{message}"
-        );
+        assert!(message.contains(why) && !message.contains('\n'), "{message}");
     }
 }
 
@@ -188,10 +156,7 @@ fn every_truncation_is_an_error() {
     let model = Tiny::model();
     // The last 4 bytes count the aliases, which are not needed.
     for length in 0..model.len() - 4 {
-        assert!(
-            run(&model[..length], &mel(), TOKENS).is_err(),
-            "{length} bytes"
-        );
+        assert!(run(&model[..length], &mel(), TOKENS).is_err(), "{length} bytes");
     }
 }
 

@@ -107,10 +107,10 @@ settings! {
         model: String = "piper-en_US-joe-medium".into(), Chars(80);
         /// Processor threads.
         threads: u32 = 2, Between(1, 64);
-        /// Length of speech against the voice's own: below 1 is faster.
-        pace: f64 = 1.0, Between(0.5, 2.0);
-        /// Loudness, 1 being the voice's own.
-        volume: f64 = 1.0, Between(0.0, 2.0);
+        /// Speaking rate against the voice's own: above 1 is faster.
+        rate: f64 = 1.0, Between(0.5, 2.0);
+        /// Loudness of the loudest sample, 1 being full scale.
+        volume: f64 = 0.9, Between(0.0, 1.0);
     }
     /// Sound devices, by the names that `aisle doctor` lists.
     audio: Audio {

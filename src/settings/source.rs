@@ -192,10 +192,10 @@ mod tests {
     #[test]
     fn later_sources_win() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(b"[asr]\nthreads = 3\n[voice]\npace = 1\n").unwrap();
+        file.write_all(b"[asr]\nthreads = 3\n[voice]\nrate = 1\n").unwrap();
         let env = [("AISLE_ASR_THREADS".into(), "4".into()), ("AISLE_STORE_NAME".into(), "12".into())];
         let settings = load(Some(file.path()), env).unwrap();
-        assert_eq!((settings.asr.threads, settings.voice.pace), (4, 1.0));
+        assert_eq!((settings.asr.threads, settings.voice.rate), (4, 1.0));
         assert_eq!(settings.store.name, "12", "a text that looks like a number stays a text");
     }
 

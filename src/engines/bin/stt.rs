@@ -1,1 +1,275 @@
-fn main() {}
+//! `aisle-stt`: the speech-to-text worker, whisper.cpp behind Wyoming events on
+//! standard input and output.
+//!
+//! Promises: one transcript or one error for every `audio-stop`; the fitted
+//! audio context makes short orders fast, and a doubtful result is decoded again
+//! with the full one. A crash in ggml ends this program only.
+//! Never writes audio or words anywhere but into its answer.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use aisle::engines::events::{self, AudioFormat, SPEECH_FORMAT, TranscribeBody, TranscriptBody, code};
+use aisle::engines::hearing::{self, Decoding};
+use aisle::engines::worker::{GiveUp, Refusal, Service, run_on_stdio};
+use aisle::engines::wyoming::Event;
+use clap::Parser;
+use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState};
+
+/// Longest utterance in seconds; an order or a question takes far less.
+const LONGEST_S: usize = 120;
+/// First bytes of a ggml model file: the magic number 0x67676d6c, little-endian.
+const GGML_MAGIC: [u8; 4] = *b"lmgg";
+
+/// Speech-to-text worker of Aisle; speaks Wyoming on standard input and output.
+#[derive(Parser)]
+#[command(name = "aisle-stt", version)]
+struct Args {
+    /// Whisper model in ggml format
+    #[arg(long)]
+    model: PathBuf,
+    /// Threads to decode with
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(i32).range(1..=64))]
+    threads: i32,
+    /// Language of requests that name none
+    #[arg(long, default_value = "en")]
+    language: String,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    run_on_stdio(|give_up| Whisper::load(args, give_up))
+}
+
+/// What whisper.cpp's abort callback asks; it takes a plain function only.
+static GIVE_UP: OnceLock<GiveUp> = OnceLock::new();
+
+unsafe extern "C" fn is_given_up(_: *mut std::ffi::c_void) -> bool {
+    GIVE_UP.get().is_some_and(GiveUp::is_wanted)
+}
+
+/// The model, and the utterance that is coming in.
+struct Whisper {
+    args: Args,
+    context: WhisperContext,
+    state: WhisperState,
+    give_up: GiveUp,
+    language: Option<String>,
+    pcm: Vec<i16>,
+    /// What is wrong with the utterance; said when it ends, so that each
+    /// request has one answer.
+    fault: Option<Refusal>,
+}
+
+impl Whisper {
+    fn load(args: Args, give_up: GiveUp) -> Result<Self, Refusal> {
+        // Without one of its log features this hook drops whisper.cpp's logs.
+        whisper_rs::install_logging_hooks();
+        check_file(&args.model)?;
+        check_language(&args.language)?;
+        let damaged = |error: whisper_rs::WhisperError| {
+            Refusal::new(
+                code::MODEL,
+                format!(
+                    "cannot load {}: {error}; the file is damaged or no Whisper model, \
+                     run `aisle models verify`",
+                    args.model.display()
+                ),
+            )
+        };
+        let mut settings = WhisperContextParameters::new();
+        settings.use_gpu(false).flash_attn(FLASH_ATTENTION);
+        let context = WhisperContext::new_with_params(&args.model, settings).map_err(damaged)?;
+        let state = context.create_state().map_err(damaged)?;
+        let _ = GIVE_UP.set(give_up.clone());
+        Ok(Self { args, context, state, give_up, language: None, pcm: Vec::new(), fault: None })
+    }
+
+    fn begin(&mut self) {
+        self.pcm.clear();
+        self.fault = None;
+    }
+
+    fn take_chunk(&mut self, event: &Event) {
+        if self.fault.is_some() {
+            return;
+        }
+        match event.body::<AudioFormat>() {
+            Ok(SPEECH_FORMAT) => {}
+            Ok(format) => {
+                self.fault = Some(Refusal::new(
+                    code::AUDIO_FORMAT,
+                    format!(
+                        "audio of {} Hz, {} bytes, {} channels; send 16000 Hz, 2 bytes, 1 channel",
+                        format.rate, format.width, format.channels
+                    ),
+                ));
+                return;
+            }
+            Err(error) => {
+                self.fault = Some(error.into());
+                return;
+            }
+        }
+        let (samples, odd) = event.payload.as_chunks::<2>();
+        if !odd.is_empty() {
+            self.fault = Some(Refusal::new(code::AUDIO_FORMAT, "an audio chunk ends inside a sample"));
+        } else if self.pcm.len() + samples.len() > LONGEST_S * hearing::RATE {
+            self.fault =
+                Some(Refusal::new(code::TOO_LONG, format!("the utterance is longer than {LONGEST_S} s")));
+        } else {
+            self.pcm.extend(samples.iter().map(|&bytes| i16::from_le_bytes(bytes)));
+        }
+    }
+
+    fn transcribe(&mut self) -> Result<Event, Refusal> {
+        let pcm = std::mem::take(&mut self.pcm);
+        let language = self.language.take().unwrap_or_else(|| self.args.language.clone());
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
+        check_language(&language)?;
+        let started = Instant::now();
+        let mut body = TranscriptBody { language: Some(language.clone()), ..TranscriptBody::default() };
+        if !pcm.is_empty() {
+            let audio = hearing::to_floats(&pcm);
+            let fitted = hearing::audio_context(audio.len());
+            let mut heard = self.decode(&audio, &language, fitted)?;
+            body.audio_ctx = u32::try_from(fitted).ok();
+            let audible = hearing::is_audible(&audio);
+            if fitted < hearing::FULL_CONTEXT && hearing::is_doubtful(&heard, audible) {
+                let again = self.decode(&audio, &language, hearing::FULL_CONTEXT)?;
+                heard = hearing::better(heard, again);
+                body.retried = true;
+                body.audio_ctx = u32::try_from(hearing::FULL_CONTEXT).ok();
+            }
+            body.confidence = Some(heard.confidence);
+            body.no_speech = Some(heard.no_speech);
+            if !hearing::is_invention(&heard) {
+                body.text = heard.text;
+            }
+        }
+        body.decode_ms = u64::try_from(started.elapsed().as_millis()).ok();
+        Ok(Event::with_body(events::TRANSCRIPT, &body)?)
+    }
+
+    fn decode(&mut self, audio: &[f32], language: &str, context: i32) -> Result<Decoding, Refusal> {
+        let limit = hearing::token_limit(audio.len());
+        let mut settings = FullParams::new(STRATEGY);
+        settings.set_n_threads(self.args.threads);
+        settings.set_language(Some(language));
+        settings.set_audio_ctx(context);
+        settings.set_max_tokens(limit);
+        settings.set_no_timestamps(true);
+        settings.set_single_segment(true);
+        settings.set_no_context(true);
+        settings.set_suppress_blank(true);
+        settings.set_suppress_nst(true);
+        settings.set_print_progress(false);
+        settings.set_print_realtime(false);
+        settings.set_print_special(false);
+        settings.set_print_timestamps(false);
+        // One pass at temperature 0; the second try and the silence rule are ours.
+        settings.set_temperature_inc(0.0);
+        settings.set_no_speech_thold(f32::INFINITY);
+        // SAFETY: the callback ignores its argument and only reads an atomic.
+        unsafe { settings.set_abort_callback(Some(is_given_up)) };
+
+        let result = self.state.full(settings, audio);
+        if self.give_up.is_wanted() {
+            return Err(Refusal::cancelled());
+        }
+        result.map_err(|error| Refusal::new(code::ENGINE, format!("decoding failed: {error}")))?;
+        self.collect(limit)
+    }
+
+    fn collect(&self, limit: i32) -> Result<Decoding, Refusal> {
+        let end_of_text = self.context.token_eot();
+        let mut decoding = Decoding::default();
+        let (mut count, mut probability, mut logprob) = (0_u16, 0.0, 0.0);
+        for segment in self.state.as_iter() {
+            let bytes = segment
+                .to_bytes()
+                .map_err(|error| Refusal::new(code::ENGINE, format!("no text: {error}")))?;
+            decoding.text.push_str(&String::from_utf8_lossy(bytes));
+            decoding.no_speech = decoding.no_speech.max(segment.no_speech_probability());
+            for index in 0..segment.n_tokens() {
+                let Some(token) = segment.get_token(index) else {
+                    continue;
+                };
+                let token = token.token_data();
+                if token.id < end_of_text {
+                    count = count.saturating_add(1);
+                    probability += token.p;
+                    logprob += token.plog;
+                }
+            }
+        }
+        if count > 0 {
+            decoding.confidence = (probability / f32::from(count)).clamp(0.0, 1.0);
+            decoding.mean_logprob = logprob / f32::from(count);
+        }
+        decoding.cut = i32::from(count) >= limit;
+        decoding.text = decoding.text.trim().to_owned();
+        Ok(decoding)
+    }
+}
+
+impl Service for Whisper {
+    fn info(&self) -> Event {
+        let model = self.args.model.file_stem().unwrap_or_default();
+        let languages: Vec<&str> = if self.context.is_multilingual() {
+            (0..=whisper_rs::get_lang_max_id()).filter_map(whisper_rs::get_lang_str).collect()
+        } else {
+            vec!["en"]
+        };
+        events::info("asr", "aisle-stt", &model.to_string_lossy(), &languages)
+    }
+
+    fn handle(&mut self, event: Event) -> Result<Option<Event>, Refusal> {
+        match event.kind.as_str() {
+            events::TRANSCRIBE => {
+                self.begin();
+                self.language = event.body::<TranscribeBody>()?.language;
+                Ok(None)
+            }
+            events::AUDIO_START => {
+                self.begin();
+                Ok(None)
+            }
+            events::AUDIO_CHUNK => {
+                self.take_chunk(&event);
+                Ok(None)
+            }
+            events::AUDIO_STOP => self.transcribe().map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn check_file(path: &Path) -> Result<(), Refusal> {
+    let refuse = |why: &str| {
+        Refusal::new(code::MODEL, format!("cannot load {}: {why}; run `aisle models fetch`", path.display()))
+    };
+    let mut magic = [0; 4];
+    std::fs::File::open(path)
+        .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut magic))
+        .map_err(|error| refuse(&error.to_string()))?;
+    if magic == GGML_MAGIC { Ok(()) } else { Err(refuse("it is no ggml model")) }
+}
+
+fn check_language(language: &str) -> Result<(), Refusal> {
+    // The C function takes any text without a zero byte; codes are letters only.
+    let plausible = !language.is_empty() && language.bytes().all(|b| b.is_ascii_lowercase());
+    if plausible && whisper_rs::get_lang_id(language).is_some() {
+        Ok(())
+    } else {
+        Err(Refusal::new(code::REQUEST, "the language is none that Whisper knows; write a code such as `en`"))
+    }
+}
+
+/// Chosen by figures, see README: beam search and flash attention did not pay.
+const STRATEGY: SamplingStrategy = SamplingStrategy::Greedy { best_of: 1 };
+const FLASH_ATTENTION: bool = false;

@@ -1,0 +1,339 @@
+//! The assistant of one run: catalog, engines and voice, and the loop that
+//! carries out a turn's commands. Holds each conversation's memory, in this
+//! process only. Never logs a shopper's words.
+
+use super::ears::{Ears, HearingError};
+use super::folders::{Folders, worker};
+use super::lookup::Shelves;
+use super::mouth::{Mouth, Utterance};
+use super::turn::{Answer, Command, Event, Turn};
+use crate::dialog::context::Context;
+use crate::dialog::findings::Found;
+use crate::dialog::menu::Menu;
+use crate::dialog::prompt;
+use crate::dialog::tool::Tool;
+use crate::domain::turn::{Card, Timings, TurnReport};
+use crate::engines::{Address, CompletionRequest, Engine, EngineConfig, LanguageModel, Segment};
+use crate::models::ModelDir;
+use crate::models::onnx::Runtime;
+use crate::settings::Settings;
+use crate::store::{Catalog, CatalogInfo};
+use anyhow::{Context as _, Result};
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// What the shopper gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    Text(String),
+    Recording(PathBuf),
+}
+
+/// One request for a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub id: Option<serde_json::Value>,
+    pub input: Input,
+    /// Turns of one session are one conversation.
+    pub session: Option<String>,
+    /// Whether the reply is to be spoken.
+    pub speak: bool,
+}
+
+/// Longest text that is taken, in bytes.
+pub const MAX_TEXT: usize = 4000;
+
+/// Most conversations kept at a time; the oldest one goes first.
+const MAX_SESSIONS: usize = 1000;
+
+/// Which parts of the assistant a run needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    pub hearing: bool,
+    pub speaking: bool,
+}
+
+/// The assistant.
+pub struct Assistant {
+    catalog: Catalog,
+    info: CatalogInfo,
+    menu: Menu,
+    settings: Settings,
+    ears: Option<Ears>,
+    mouth: Option<Mouth>,
+    model: Option<LanguageModel>,
+    sessions: Mutex<Sessions>,
+}
+
+#[derive(Default)]
+struct Sessions {
+    contexts: HashMap<String, (Context, Instant)>,
+}
+
+impl Assistant {
+    /// Opens what `parts` name. The language model is optional: without its file
+    /// the rules answer alone.
+    ///
+    /// # Errors
+    /// There is no catalog, or a part's model is missing or damaged.
+    pub fn open(folders: &Folders, settings: Settings, parts: Parts) -> Result<Self> {
+        let catalog = Catalog::open(&folders.data)?;
+        let info = catalog.info()?;
+        let menu = Menu::new(catalog.made_to_order()?, catalog.option_groups()?);
+        let models = ModelDir::open(&folders.models)?;
+        let runtime = (parts.hearing || parts.speaking)
+            .then(|| models.ready("onnxruntime").map_err(anyhow::Error::from))
+            .transpose()?
+            .map(|library| Runtime::load(&library))
+            .transpose()?;
+        let ears = match &runtime {
+            Some(runtime) if parts.hearing => Some(Ears::open(&models, runtime, &settings.asr)?),
+            _ => None,
+        };
+        let mouth = match &runtime {
+            Some(runtime) if parts.speaking => Some(Mouth::open(&models, runtime, &settings.voice)?),
+            _ => None,
+        };
+        let model = language_model(&models, &settings)?;
+        let sessions = Mutex::default();
+        Ok(Self { catalog, info, menu, settings, ears, mouth, model, sessions })
+    }
+
+    /// Loads both engines, and the language model's fixed prompt, ahead of the
+    /// first turn. What does not start is reported and tried again later.
+    pub async fn warm(&self) -> Vec<String> {
+        let hearing = async {
+            match &self.ears {
+                Some(ears) => ears.warm().await.err().map(|error| error.to_string()),
+                None => None,
+            }
+        };
+        let thinking = async {
+            let model = self.model.as_ref()?;
+            let head = vec![Segment::trusted(prompt::HEAD)];
+            let deadline = Duration::from_secs(60);
+            model.prime(head, deadline).await.err().map(|error| error.to_string())
+        };
+        let (hearing, thinking) = tokio::join!(hearing, thinking);
+        hearing.into_iter().chain(thinking).collect()
+    }
+
+    /// Loads the speech worker.
+    ///
+    /// # Errors
+    /// It does not start: its model is missing, damaged, or not for this machine.
+    pub async fn warm_ears(&self) -> Result<()> {
+        match &self.ears {
+            Some(ears) => Ok(ears.warm().await?),
+            None => Ok(()),
+        }
+    }
+
+    /// The engines of this run, for health checks.
+    pub fn engines(&self) -> impl Iterator<Item = &Engine> {
+        let ears = self.ears.as_ref().map(Ears::engine);
+        ears.into_iter().chain(self.model.as_ref().map(LanguageModel::engine))
+    }
+
+    /// The loaded catalog.
+    #[must_use]
+    pub fn catalog(&self) -> &CatalogInfo {
+        &self.info
+    }
+
+    /// Takes one turn. A spoken reply's `pieces` are passed on as they are made.
+    ///
+    /// # Errors
+    /// The recording or the text is unusable; every other trouble is answered,
+    /// and named in the report's `degraded`.
+    pub async fn turn(
+        &self,
+        request: &Request,
+        pieces: impl FnMut(&[i16], u32),
+    ) -> Result<(TurnReport, Option<Utterance>)> {
+        let started = Instant::now();
+        let mut timings = Timings::default();
+        let mut context = self.context(request.session.as_deref());
+        let mut turn = Turn::new(self.info.currency, self.model.is_some());
+        let mut event = self.listen(&request.input, &mut timings).await?;
+        let answer = loop {
+            let asked = Instant::now();
+            match turn.update(event, &self.menu, &context) {
+                Command::LookUp(tool) => {
+                    add(&mut timings.understand, asked);
+                    let looked = Instant::now();
+                    event = tokio::task::block_in_place(|| self.look_up(tool));
+                    add(&mut timings.search, looked);
+                }
+                Command::AskModel(prompt) => {
+                    event = self.ask_model(prompt).await;
+                    add(&mut timings.understand, asked);
+                }
+                Command::Answer(answer) => break *answer,
+            }
+        };
+        timings.reply = Some(ms(started));
+        let cards = cards(&answer, &self.info);
+        timings.first_card = (!cards.is_empty()).then(|| ms(started));
+        self.remember(request.session.as_deref(), &mut context, &answer, &cards);
+        let mut degraded = answer.degraded;
+        let utterance = match &self.mouth {
+            Some(mouth) if request.speak => {
+                match tokio::task::block_in_place(|| mouth.say(&answer.reply.speech, pieces)) {
+                    Ok(utterance) => Some(utterance),
+                    Err(error) => {
+                        degraded.push(error.to_string());
+                        None
+                    }
+                }
+            }
+            _ => None,
+        };
+        let first_sound = utterance.as_ref().and_then(|utterance| utterance.first_sound);
+        timings.first_audio = first_sound.map(|at| millis(at.duration_since(started)));
+        timings.total = ms(started);
+        let report = TurnReport {
+            id: request.id.clone(),
+            transcript: turn.words().to_owned(),
+            intent: answer.understanding.tool.intent(),
+            tier: answer.understanding.tier,
+            tool: answer.understanding.tool.report(),
+            cards,
+            order: context.order,
+            reply: answer.reply.text,
+            speech: answer.reply.speech,
+            facts: answer.reply.facts,
+            degraded,
+            timings_ms: timings,
+        };
+        Ok((report, utterance))
+    }
+
+    async fn listen(&self, input: &Input, timings: &mut Timings) -> Result<Event> {
+        match input {
+            Input::Text(text) => {
+                let size = text.len();
+                anyhow::ensure!(size <= MAX_TEXT, "the text has {size} bytes; at most {MAX_TEXT} are read");
+                Ok(Event::Words(text.trim().to_owned()))
+            }
+            Input::Recording(path) => {
+                let started = Instant::now();
+                let ears = self.ears.as_ref().context("this run was started without hearing")?;
+                let heard = ears.hear(path).await;
+                timings.stt = Some(ms(started));
+                match heard {
+                    Ok(words) => Ok(Event::Words(words)),
+                    Err(HearingError::Recording(error)) => Err(error.into()),
+                    Err(error) => Ok(Event::HearingFailed(error.to_string())),
+                }
+            }
+        }
+    }
+
+    fn look_up(&self, tool: Tool) -> Event {
+        let shelves =
+            Shelves { catalog: &self.catalog, info: &self.info, menu: &self.menu, settings: &self.settings };
+        match shelves.look_up(tool) {
+            Ok(findings) => Event::Found(Box::new(findings)),
+            Err(error) => Event::LookupFailed(error.to_string()),
+        }
+    }
+
+    async fn ask_model(&self, prompt: Vec<prompt::Segment>) -> Event {
+        let Some(model) = &self.model else {
+            return Event::ModelFailed("there is no language model".into());
+        };
+        let segment = |segment: prompt::Segment| {
+            if segment.trusted { Segment::trusted(segment.text) } else { Segment::untrusted(segment.text) }
+        };
+        let request = CompletionRequest {
+            prompt: prompt.into_iter().map(segment).collect(),
+            grammar: Some(prompt::GRAMMAR.to_owned()),
+            max_tokens: prompt::MAX_TOKENS,
+            temperature: 0.0,
+            seed: 0,
+            deadline: Duration::from_secs_f64(self.settings.llm.deadline_seconds),
+        };
+        match model.complete(request).await {
+            Ok(completion) => Event::ModelAnswered(completion.text),
+            Err(error) => Event::ModelFailed(error.to_string()),
+        }
+    }
+
+    fn sessions(&self) -> std::sync::MutexGuard<'_, Sessions> {
+        // Contexts are replaced whole, so a poisoned lock holds no half of one.
+        self.sessions.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn context(&self, session: Option<&str>) -> Context {
+        let idle = Duration::from_secs(u64::from(self.settings.dialog.idle_seconds));
+        let mut sessions = self.sessions();
+        sessions.contexts.retain(|_, (_, used)| used.elapsed() < idle);
+        session
+            .and_then(|id| sessions.contexts.get(id))
+            .map(|(context, _)| context.clone())
+            .unwrap_or_default()
+    }
+
+    fn remember(&self, session: Option<&str>, context: &mut Context, answer: &Answer, cards: &[Card]) {
+        context.show(cards.iter().map(|card| card.sku.clone()));
+        if answer.findings.too_many.is_none() {
+            context.order.extend(answer.findings.lines.iter().map(|priced| priced.line.clone()));
+        }
+        let Some(session) = session else { return };
+        let mut sessions = self.sessions();
+        if matches!(answer.understanding.tool, Tool::Goodbye) {
+            sessions.contexts.remove(session);
+            return;
+        }
+        if sessions.contexts.len() >= MAX_SESSIONS {
+            let oldest =
+                sessions.contexts.iter().min_by_key(|(_, (_, used))| *used).map(|(id, _)| id.clone());
+            oldest.and_then(|id| sessions.contexts.remove(&id));
+        }
+        sessions.contexts.insert(session.to_owned(), (context.clone(), Instant::now()));
+    }
+}
+
+fn language_model(models: &ModelDir, settings: &Settings) -> Result<Option<LanguageModel>> {
+    if !settings.llm.enabled {
+        return Ok(None);
+    }
+    let model = models.ready(&settings.llm.model)?;
+    let args: [OsString; 4] =
+        ["--model".into(), model.into(), "--threads".into(), settings.llm.threads.to_string().into()];
+    let config = EngineConfig::new("aisle-llm", Address::worker(worker("aisle-llm"), args));
+    Ok(Some(LanguageModel::new(Engine::new(config)?)))
+}
+
+fn cards(answer: &Answer, info: &CatalogInfo) -> Vec<Card> {
+    let card = |found: &Found, alternative: bool| Card {
+        sku: found.product.sku.clone(),
+        title: found.product.title.clone(),
+        price_cents: found.product.price_cents,
+        currency: info.currency,
+        stock: found.product.stock,
+        as_of: info.as_of.clone(),
+        location: found.product.location.clone(),
+        reason: if alternative { format!("instead: {}", found.reason) } else { found.reason.clone() },
+    };
+    let findings = &answer.findings;
+    let found = findings.found.iter().map(|found| card(found, false));
+    found.chain(findings.alternatives.iter().map(|found| card(found, true))).collect()
+}
+
+fn add(total: &mut Option<f64>, since: Instant) {
+    *total = Some(total.unwrap_or_default() + ms(since));
+}
+
+fn ms(since: Instant) -> f64 {
+    millis(since.elapsed())
+}
+
+/// Milliseconds to a tenth.
+fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10_000.0).round() / 10.0
+}

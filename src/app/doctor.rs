@@ -1,0 +1,218 @@
+//! `aisle doctor`: looks at everything that a kiosk needs and says, for each
+//! fault, what to do. Changes nothing.
+
+use super::assistant::{Assistant, Parts};
+use super::folders::{Folders, worker};
+use crate::engines::EngineState;
+use crate::models::{ModelDir, Status, Tier};
+use crate::settings::Settings;
+use crate::store::Catalog;
+use crate::voice::devices::SoundDevices;
+use crate::voice::espeak;
+use serde::Serialize;
+use std::path::Path;
+
+/// How one check went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    Good,
+    /// Aisle works without it, for less.
+    Warning,
+    Fault,
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    pub name: &'static str,
+    pub health: Health,
+    /// What was seen.
+    pub seen: String,
+    /// What to do about it, where there is something to do.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub advice: String,
+}
+
+impl Check {
+    fn good(name: &'static str, seen: impl Into<String>) -> Self {
+        Self { name, health: Health::Good, seen: seen.into(), advice: String::new() }
+    }
+
+    fn fault(name: &'static str, seen: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { name, health: Health::Fault, seen: seen.into(), advice: advice.into() }
+    }
+
+    fn warning(name: &'static str, seen: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { health: Health::Warning, ..Self::fault(name, seen, advice) }
+    }
+}
+
+/// Runs every check.
+pub async fn examine(folders: &Folders, settings: &Settings) -> Vec<Check> {
+    let mut checks = vec![processor(), disk(&folders.data)];
+    checks.extend(models(folders));
+    checks.extend(workers());
+    checks.push(match espeak::check("en-us") {
+        Ok(()) => Check::good("phonemes", "espeak-ng speaks en-us"),
+        Err(error) => {
+            Check::fault("phonemes", error.to_string(), "apt-get install libespeak-ng1 espeak-ng-data")
+        }
+    });
+    let catalog = catalog(&folders.data);
+    let loaded = catalog.health == Health::Good;
+    checks.push(catalog);
+    checks.extend(sound());
+    if loaded {
+        checks.extend(engines(folders, settings).await);
+    }
+    checks
+}
+
+fn processor() -> Check {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let arch = std::env::consts::ARCH;
+    #[cfg(target_arch = "x86_64")]
+    {
+        let has = std::is_x86_feature_detected!("avx2")
+            && std::is_x86_feature_detected!("fma")
+            && std::is_x86_feature_detected!("f16c");
+        if !has {
+            let advice = "build the workers for this processor: GGML_AVX2=OFF GGML_FMA=OFF GGML_F16C=OFF GGML_BMI2=OFF make build";
+            return Check::fault(
+                "processor",
+                format!("{arch}, {cores} cores, without AVX2, FMA and F16C"),
+                advice,
+            );
+        }
+    }
+    if cores < 2 {
+        return Check::warning(
+            "processor",
+            format!("{arch}, {cores} core"),
+            "answers are faster on two cores",
+        );
+    }
+    Check::good("processor", format!("{arch}, {cores} cores"))
+}
+
+/// Free space below which a kiosk that runs for years should be looked at.
+const LITTLE_SPACE: u64 = 500_000_000;
+
+fn disk(data: &Path) -> Check {
+    let existing = data.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    match rustix::fs::statvfs(existing) {
+        Ok(space) => {
+            let free = space.f_bavail.saturating_mul(space.f_frsize);
+            let seen = format!("{} MB free at {}", free / 1_000_000, data.display());
+            if free < LITTLE_SPACE {
+                return Check::warning("disk", seen, "free some space, or move --data");
+            }
+            Check::good("disk", seen)
+        }
+        Err(error) => Check::fault("disk", format!("{}: {error}", data.display()), "check --data"),
+    }
+}
+
+fn models(folders: &Folders) -> Vec<Check> {
+    let rows = ModelDir::open(&folders.models).and_then(|models| models.list());
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(error) => return vec![Check::fault("models", error.to_string(), "mend or remove the manifest")],
+    };
+    let wanted = |tier: Tier| tier == Tier::Default;
+    let bad: Vec<Check> = rows
+        .iter()
+        .filter(|row| wanted(row.tier) && !matches!(row.status, Status::Ready | Status::Unchecked))
+        .map(|row| {
+            Check::fault(
+                "models",
+                format!("{} is {}", row.name, row.status),
+                format!("aisle models fetch {}", row.name),
+            )
+        })
+        .collect();
+    if bad.is_empty() {
+        let count = rows.iter().filter(|row| wanted(row.tier)).count();
+        return vec![Check::good("models", format!("{count} files in {}", folders.models.display()))];
+    }
+    bad
+}
+
+fn workers() -> Vec<Check> {
+    let missing = ["aisle-stt", "aisle-llm"].into_iter().filter(|name| !worker(name).is_file());
+    missing
+        .map(|name| {
+            let seen = format!("{} is not there", worker(name).display());
+            Check::fault("workers", seen, "install it beside the aisle executable")
+        })
+        .collect()
+}
+
+fn catalog(data: &Path) -> Check {
+    let advice = "aisle catalog import FILE (the demo store: firmware-config/demo-store/catalog.jsonl)";
+    let info = Catalog::open(data).and_then(|catalog| {
+        catalog.check()?;
+        catalog.info()
+    });
+    match info {
+        Ok(info) => {
+            let as_of = info.as_of.unwrap_or_else(|| "an unknown time".into());
+            Check::good("catalog", format!("{}: {} products as of {as_of}", info.name, info.products))
+        }
+        Err(error) => Check::fault("catalog", error.to_string(), advice),
+    }
+}
+
+fn sound() -> Vec<Check> {
+    let devices = SoundDevices::list();
+    let one = |name, device: Option<String>, advice| match device {
+        Some(device) => Check::good(name, device),
+        None => Check::warning(name, "none", advice),
+    };
+    vec![
+        one(
+            "microphone",
+            devices.default_input,
+            "connect one, or set audio.input; until then shoppers type and tap",
+        ),
+        one(
+            "loudspeaker",
+            devices.default_output,
+            "connect one, or set audio.output; until then replies are on screen only",
+        ),
+    ]
+}
+
+async fn engines(folders: &Folders, settings: &Settings) -> Vec<Check> {
+    let parts = Parts { hearing: true, speaking: true };
+    let assistant = match Assistant::open(folders, settings.clone(), parts) {
+        Ok(assistant) => assistant,
+        Err(error) => return vec![Check::fault("engines", error.to_string(), "mend the faults above first")],
+    };
+    let troubles = assistant.warm().await;
+    let mut checks: Vec<Check> =
+        troubles.into_iter().map(|trouble| Check::fault("engines", trouble, "aisle models verify")).collect();
+    for engine in assistant.engines().filter(|engine| engine.state() == EngineState::Ready) {
+        checks.push(Check::good("engines", format!("{} starts and answers", engine.name())));
+    }
+    checks
+}
+
+/// The checks as a table for a person.
+#[must_use]
+pub fn table(checks: &[Check]) -> String {
+    let mut text = String::new();
+    for check in checks {
+        let mark = match check.health {
+            Health::Good => "ok     ",
+            Health::Warning => "warning",
+            Health::Fault => "FAULT  ",
+        };
+        text += &format!("{mark} {:<12} {}\n", check.name, check.seen);
+        if !check.advice.is_empty() {
+            text += &format!("{:>20} -> {}\n", "", check.advice);
+        }
+    }
+    text
+}

@@ -1,0 +1,113 @@
+//! Hearing: from a recording to words, through voice activity and the speech
+//! worker. Audio stays in memory and is dropped when the words are there.
+
+use super::folders::worker;
+use crate::engines::{Address, Engine, EngineConfig, EngineError, Speech};
+use crate::models::onnx::{OnnxError, Runtime};
+use crate::models::{ModelDir, ModelError};
+use crate::settings::Asr;
+use crate::voice::recording::{Limits, Recording, RecordingError};
+use crate::voice::vad::{Hysteresis, Vad, VadError, trim};
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// What hearing needs.
+pub struct Ears {
+    vad: Mutex<Vad>,
+    speech: Speech,
+    limits: Limits,
+    deadline: Duration,
+}
+
+/// Why hearing cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum EarsError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    #[error(transparent)]
+    Vad(#[from] VadError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// Why a recording gave no words.
+#[derive(Debug, thiserror::Error)]
+pub enum HearingError {
+    /// The recording itself: the shopper's or caller's to mend.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    /// Ours: the turn is answered all the same.
+    #[error(transparent)]
+    Vad(#[from] VadError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl Ears {
+    /// Sets up voice activity detection and starts the speech worker's handle;
+    /// the worker itself loads when first needed or told to [`Ears::warm`].
+    ///
+    /// # Errors
+    /// A model is missing or damaged.
+    pub fn open(models: &ModelDir, runtime: &Runtime, settings: &Asr) -> Result<Self, EarsError> {
+        let model = models.ready(&settings.model)?;
+        let vad = Vad::load(runtime, &models.ready("silero-vad")?)?;
+        let args: [OsString; 6] = [
+            "--model".into(),
+            model.into(),
+            "--threads".into(),
+            settings.threads.to_string().into(),
+            "--language".into(),
+            settings.language.clone().into(),
+        ];
+        let config = EngineConfig::new("aisle-stt", Address::worker(worker("aisle-stt"), args));
+        let speech = Speech::new(Engine::new(config)?, Some(settings.language.clone()));
+        let limits = Limits { duration: Duration::from_secs_f64(settings.max_seconds), ..Limits::default() };
+        let deadline = Duration::from_secs_f64(settings.deadline_seconds);
+        Ok(Self { vad: Mutex::new(vad), speech, limits, deadline })
+    }
+
+    /// The speech worker, for its state.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        self.speech.engine()
+    }
+
+    /// Loads the speech worker ahead of the first turn.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn warm(&self) -> Result<(), EngineError> {
+        self.speech.engine().warm().await
+    }
+
+    /// The words in the recording at `path`; empty when nobody speaks.
+    ///
+    /// # Errors
+    /// The recording cannot be read, or the engine gives no answer.
+    pub async fn hear(&self, path: &Path) -> Result<String, HearingError> {
+        let pcm = tokio::task::block_in_place(|| self.voiced(path))?;
+        if pcm.is_empty() {
+            return Ok(String::new());
+        }
+        Ok(self.speech.transcribe(&pcm, self.deadline).await?.text)
+    }
+
+    /// The recording from the first to the last voiced sample.
+    fn voiced(&self, path: &Path) -> Result<Vec<i16>, HearingError> {
+        let recording = Recording::open(path, &self.limits)?;
+        // A poisoned detector resets its state with the next recording.
+        let mut vad = self.vad.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let spans = vad.speech_spans(recording.samples(), &Hysteresis::default())?;
+        drop(vad);
+        let voiced = trim(recording.samples(), &spans);
+        // Clamped to full scale, so the cast keeps its value.
+        #[allow(clippy::cast_possible_truncation)]
+        let to_pcm = |sample: &f32| (sample.clamp(-1.0, 1.0) * f32::from(i16::MAX)) as i16;
+        Ok(voiced.iter().map(to_pcm).collect())
+    }
+}

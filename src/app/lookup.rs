@@ -1,0 +1,221 @@
+//! Performs tool calls: asks the catalog and the settings, and returns plain
+//! findings. The only place where a tool call meets the store.
+
+use crate::dialog::findings::{Findings, Found, PricedLine};
+use crate::dialog::menu::Menu;
+use crate::dialog::order::HeardLine;
+use crate::dialog::tool::{Constraints, ListItem, Subject, Tool, Topic};
+use crate::domain::turn::OrderLine;
+use crate::domain::{Cents, Product};
+use crate::settings::Settings;
+use crate::store::{Catalog, CatalogInfo, Filters, Hit, SearchOutcome, SearchRequest, StoreError};
+use std::collections::BTreeMap;
+
+/// What look-ups read from.
+pub struct Shelves<'a> {
+    pub catalog: &'a Catalog,
+    pub info: &'a CatalogInfo,
+    pub menu: &'a Menu,
+    pub settings: &'a Settings,
+}
+
+impl Shelves<'_> {
+    /// Performs `tool`.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub fn look_up(&self, tool: Tool) -> Result<Findings, StoreError> {
+        let mut findings = Findings::none(tool, self.info.currency);
+        findings.as_of.clone_from(&self.info.as_of);
+        match findings.tool.clone() {
+            Tool::FindProducts { query, constraints } | Tool::Recommend { query, constraints } => {
+                self.find(&mut findings, &query, &constraints)?;
+            }
+            Tool::LocateProduct(subject) | Tool::GetPrice(subject) | Tool::CheckStock(subject) => {
+                self.about(&mut findings, &subject)?;
+            }
+            Tool::CheckFacts { subject, .. } => self.about(&mut findings, &subject)?,
+            Tool::Refuse { subject: Some(subject), .. } => self.about(&mut findings, &subject)?,
+            Tool::CompareProducts { subjects } => self.compare(&mut findings, &subjects)?,
+            Tool::AddToList { items } => self.add(&mut findings, &items)?,
+            Tool::OrderDrinks { lines, others } => {
+                self.order(&mut findings, &lines);
+                self.add(&mut findings, &others)?;
+            }
+            Tool::StoreFact { topic } => findings.store_fact = Some(self.store_fact(topic)),
+            Tool::CallStaff => findings.store_fact = Some(self.store_fact(Topic::ServiceDesk)),
+            Tool::ListPromotions
+            | Tool::Help
+            | Tool::Greet
+            | Tool::Goodbye
+            | Tool::Refuse { subject: None, .. }
+            | Tool::AskAgain
+            | Tool::HeardNothing
+            | Tool::CannotHear
+            | Tool::CannotLook => {}
+        }
+        Ok(findings)
+    }
+
+    fn search(&self, text: &str, filters: Filters) -> Result<SearchOutcome, StoreError> {
+        let limit = self.settings.catalog.results as usize;
+        self.catalog.search(&SearchRequest { text: text.to_owned(), limit, filters })
+    }
+
+    fn find(
+        &self,
+        findings: &mut Findings,
+        query: &str,
+        constraints: &Constraints,
+    ) -> Result<(), StoreError> {
+        let outcome = self.search(query, filters(constraints))?;
+        // Nothing passes the filters, yet the thing itself is carried: offer it
+        // as what it is, an alternative.
+        let outcome = if outcome.no_match
+            && outcome.alternatives.is_empty()
+            && *constraints != Constraints::default()
+        {
+            let unfiltered = self.search(query, Filters::default())?;
+            SearchOutcome { hits: Vec::new(), no_match: true, alternatives: unfiltered.hits }
+        } else {
+            outcome
+        };
+        take(findings, outcome);
+        if constraints.cheapest_first {
+            findings.found.sort_by_key(|found| found.product.price_cents.unwrap_or(Cents::MAX));
+        }
+        Ok(())
+    }
+
+    fn about(&self, findings: &mut Findings, subject: &Subject) -> Result<(), StoreError> {
+        match subject {
+            Subject::Query(query) => take(findings, self.search(query, Filters::default())?),
+            Subject::Sku(sku) => match self.catalog.product(sku)? {
+                Some(product) => findings.found.push(Found { product, reason: "you asked about it".into() }),
+                None => findings.no_match = true,
+            },
+        }
+        Ok(())
+    }
+
+    fn compare(&self, findings: &mut Findings, subjects: &[Subject]) -> Result<(), StoreError> {
+        for subject in subjects {
+            let mut one = Findings::none(Tool::AskAgain, findings.currency);
+            self.about(&mut one, subject)?;
+            let known = |found: &Found| findings.found.iter().any(|f| f.product.sku == found.product.sku);
+            let first = one.found.into_iter().find(|found| !known(found));
+            findings.found.extend(first);
+            if findings.alternatives.is_empty() {
+                findings.alternatives = one.alternatives;
+            }
+        }
+        findings.no_match = findings.found.is_empty();
+        if !findings.no_match {
+            findings.alternatives.clear();
+        }
+        Ok(())
+    }
+
+    fn add(&self, findings: &mut Findings, items: &[ListItem]) -> Result<(), StoreError> {
+        for item in items {
+            let mut one = Findings::none(Tool::AskAgain, findings.currency);
+            self.about(&mut one, &item.subject)?;
+            match one.found.into_iter().next() {
+                Some(found) => {
+                    let line = OrderLine {
+                        sku: found.product.sku.clone(),
+                        title: found.product.title.clone(),
+                        quantity: item.quantity,
+                        options: BTreeMap::new(),
+                        defaults: BTreeMap::new(),
+                    };
+                    self.take_line(findings, line, found.product.price_cents);
+                    findings.found.push(Found { reason: "added".into(), ..found });
+                }
+                None if findings.alternatives.is_empty() => findings.alternatives = one.alternatives,
+                None => {}
+            }
+        }
+        findings.no_match = findings.lines.is_empty();
+        if !findings.no_match {
+            findings.alternatives.clear();
+        }
+        Ok(())
+    }
+
+    fn order(&self, findings: &mut Findings, lines: &[HeardLine]) {
+        for heard in lines {
+            let Some(index) = self.menu.items.iter().position(|item| item.title == heard.item) else {
+                continue;
+            };
+            let product = &self.menu.items[index];
+            let groups = self.menu.groups_of(index).filter_map(|group| self.menu.groups.get(group));
+            let defaults = groups
+                .filter(|group| !heard.options.contains_key(&group.id))
+                .filter_map(|group| Some((group.id.clone(), group.default.clone()?)))
+                .collect();
+            let line = OrderLine {
+                sku: product.sku.clone(),
+                title: product.title.clone(),
+                quantity: heard.quantity,
+                options: heard.options.clone(),
+                defaults,
+            };
+            let price = self.line_price(product, &line);
+            self.take_line(findings, line, price);
+            if !findings.found.iter().any(|found| found.product.sku == product.sku) {
+                findings.found.push(Found { product: product.clone(), reason: "ordered".into() });
+            }
+        }
+    }
+
+    /// The product's price with what its options add; leaving something out
+    /// costs nothing.
+    fn line_price(&self, product: &Product, line: &OrderLine) -> Option<Cents> {
+        let chosen = line.options.iter().chain(&line.defaults);
+        let added: Cents = chosen
+            .filter(|(_, words)| !words.starts_with("no "))
+            .filter_map(|(id, words)| self.menu.groups.iter().find(|group| group.id == *id)?.value(words))
+            .map(|value| value.price_delta_cents)
+            .sum();
+        Some((product.price_cents? + added).max(0))
+    }
+
+    fn take_line(&self, findings: &mut Findings, line: OrderLine, unit_cents: Option<Cents>) {
+        let limit = self.settings.dialog.max_quantity;
+        if line.quantity > limit {
+            findings.too_many = Some(limit);
+        }
+        findings.lines.push(PricedLine { line, unit_cents });
+    }
+
+    fn store_fact(&self, topic: Topic) -> (&'static str, String) {
+        let store = &self.settings.store;
+        match topic {
+            Topic::Hours => ("store.hours", store.hours.clone()),
+            Topic::Returns => ("store.returns", store.returns.clone()),
+            Topic::Toilets => ("store.toilets", store.toilets.clone()),
+            Topic::Payment => ("store.payment", store.payment.clone()),
+            Topic::Parking => ("store.parking", store.parking.clone()),
+            Topic::ServiceDesk => ("store.service_desk", store.service_desk.clone()),
+        }
+    }
+}
+
+fn filters(constraints: &Constraints) -> Filters {
+    Filters {
+        min_price_cents: constraints.min_price_cents,
+        max_price_cents: constraints.max_price_cents,
+        dietary: constraints.dietary.clone(),
+        free_from: constraints.free_from.clone(),
+        in_stock: constraints.in_stock,
+        ..Filters::default()
+    }
+}
+
+fn take(findings: &mut Findings, outcome: SearchOutcome) {
+    let found = |hit: Hit| Found { product: hit.product, reason: hit.reason };
+    findings.no_match = outcome.no_match;
+    findings.found = outcome.hits.into_iter().map(found).collect();
+    findings.alternatives = outcome.alternatives.into_iter().map(found).collect();
+}

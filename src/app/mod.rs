@@ -1,0 +1,14 @@
+//! The assistant put together: the turn as a pure state machine, and the loop
+//! that carries out its commands on the catalog, the engines and the voice.
+
+pub mod ask;
+pub mod assistant;
+pub mod cli;
+pub mod doctor;
+pub mod ears;
+pub mod folders;
+pub mod lookup;
+pub mod mouth;
+pub mod reports;
+pub mod service;
+pub mod turn;

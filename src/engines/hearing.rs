@@ -1,0 +1,261 @@
+//! Owns the judgement of what Whisper wrote: how much audio context an
+//! utterance needs, whether a result deserves a second decoding, which of two
+//! is better, and which texts are inventions.
+//!
+//! Promises: pure and total over any text and any samples. Never changes words.
+
+/// Samples a second that Whisper hears.
+pub const RATE: usize = 16_000;
+/// Encoder positions of the full 30 s window.
+pub const FULL_CONTEXT: i32 = 1500;
+/// Encoder positions a second of audio (the encoder halves 100 mel frames).
+const POSITIONS_PER_SECOND: f64 = 50.0;
+/// Positions of silence after the utterance.
+const MARGIN: f64 = 64.0;
+/// Shorter utterances are padded with silence to this many samples: one second.
+pub const SHORTEST: usize = RATE;
+/// A window of 100 ms for the energy check.
+const WINDOW: usize = RATE / 10;
+/// Loudest 100 ms above which somebody may have spoken: -40 dB of full scale.
+const AUDIBLE_RMS: f32 = 0.01;
+/// Whisper's own thresholds for silence (openai/whisper, `transcribe.py`).
+const NO_SPEECH: f32 = 0.6;
+const SILENT_LOGPROB: f32 = -1.0;
+
+/// One decoding of an utterance.
+#[derive(Clone, Default, PartialEq)]
+pub struct Decoding {
+    /// What was heard.
+    pub text: String,
+    /// Mean natural logarithm of the tokens' probabilities, at most 0.
+    pub mean_logprob: f32,
+    /// Mean probability of the tokens, 0 to 1.
+    pub confidence: f32,
+    /// Probability that nobody spoke, 0 to 1.
+    pub no_speech: f32,
+    /// Whether decoding ended because the token limit was reached.
+    pub cut: bool,
+}
+
+/// Encoder positions for an utterance of `samples`: 50 a second and a margin,
+/// rounded up to a multiple of 8, at most 1500.
+#[must_use]
+pub fn audio_context(samples: usize) -> i32 {
+    let positions = samples as f64 / RATE as f64 * POSITIONS_PER_SECOND + MARGIN;
+    let rounded = (positions / 8.0).ceil() * 8.0;
+    rounded.min(f64::from(FULL_CONTEXT)) as i32
+}
+
+/// Most tokens that an utterance of `samples` can hold: fast English is about 5
+/// words or 7 tokens a second. Ends decoding loops early.
+#[must_use]
+pub fn token_limit(samples: usize) -> i32 {
+    i32::try_from(24 + samples * 10 / RATE).unwrap_or(i32::MAX)
+}
+
+/// Samples as Whisper takes them: -1 to 1, padded to a second.
+#[must_use]
+pub fn to_floats(pcm: &[i16]) -> Vec<f32> {
+    let mut floats: Vec<f32> = pcm.iter().map(|&s| f32::from(s) / 32_768.0).collect();
+    if floats.len() < SHORTEST {
+        floats.resize(SHORTEST, 0.0);
+    }
+    floats
+}
+
+/// Whether any 100 ms is loud enough that somebody may have spoken.
+#[must_use]
+pub fn is_audible(audio: &[f32]) -> bool {
+    audio.chunks(WINDOW).any(|window| {
+        let energy: f32 = window.iter().map(|s| s * s).sum();
+        (energy / window.len() as f32).sqrt() > AUDIBLE_RMS
+    })
+}
+
+/// Whether a decoding with the fitted context deserves one with the full context.
+#[must_use]
+pub fn is_doubtful(decoding: &Decoding, audible: bool) -> bool {
+    if decoding.text.trim().is_empty() {
+        return audible && decoding.no_speech <= NO_SPEECH;
+    }
+    decoding.cut || repeats(&decoding.text) || decoding.mean_logprob < RETRY_LOGPROB
+}
+
+/// The better of two decodings of the same audio: one that does not repeat
+/// itself, then one that says something, then the likelier.
+#[must_use]
+pub fn better(first: Decoding, second: Decoding) -> Decoding {
+    let rank = |d: &Decoding| (!(d.cut || repeats(&d.text)), !d.text.trim().is_empty());
+    let second_wins = match rank(&first).cmp(&rank(&second)) {
+        std::cmp::Ordering::Less => true,
+        std::cmp::Ordering::Greater => false,
+        std::cmp::Ordering::Equal => second.mean_logprob > first.mean_logprob,
+    };
+    if second_wins { second } else { first }
+}
+
+/// Whether a text says the same thing over and over: a phrase of four or more
+/// words twice in a row, one of two or three words three times, a word four times.
+#[must_use]
+pub fn repeats(text: &str) -> bool {
+    let words = words(text);
+    (1..=words.len() / 2).any(|period| {
+        let again = match period {
+            1 => 3,
+            2 | 3 => 2 * period,
+            _ => period,
+        };
+        let mut run = 0;
+        words.iter().zip(words.iter().skip(period)).any(|(a, b)| {
+            run = if a == b { run + 1 } else { 0 };
+            run >= again
+        })
+    })
+}
+
+/// Whether a decoding is one of Whisper's inventions on silence or noise, so
+/// that nothing was said: a sound in brackets, a sentence that its training
+/// subtitles end with while speech is unlikely, or Whisper's own silence rule.
+#[must_use]
+pub fn is_invention(decoding: &Decoding) -> bool {
+    let text = decoding.text.trim();
+    let spoken = words(&without_brackets(text));
+    if spoken.is_empty() {
+        return true;
+    }
+    if decoding.no_speech <= NO_SPEECH {
+        return false;
+    }
+    decoding.mean_logprob < SILENT_LOGPROB || SUBTITLE_ENDINGS.contains(&spoken.join(" ").as_str())
+}
+
+/// What Whisper writes most often when nobody speaks.
+const SUBTITLE_ENDINGS: [&str; 14] = [
+    "bye",
+    "bye bye",
+    "okay",
+    "please subscribe",
+    "so",
+    "thank you",
+    "thank you bye",
+    "thank you for watching",
+    "thank you so much",
+    "thank you very much",
+    "thanks",
+    "thanks for watching",
+    "the end",
+    "you",
+];
+
+/// Mean log-probability below which the full context is tried.
+const RETRY_LOGPROB: f32 = -0.7;
+
+fn words(text: &str) -> Vec<String> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '\'')
+        .filter(|word| word.chars().any(char::is_alphanumeric))
+        .map(str::to_lowercase)
+        .collect()
+}
+
+/// The text without whole `[...]`, `(...)` and `*...*`.
+fn without_brackets(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['[', '(', '*']) {
+        let (before, bracketed) = rest.split_at(at);
+        kept.push_str(before);
+        let close = match bracketed.as_bytes().first() {
+            Some(b'[') => ']',
+            Some(b'(') => ')',
+            _ => '*',
+        };
+        // The three brackets are one byte long, so 1 is a character boundary.
+        let inside = bracketed.get(1..).unwrap_or_default();
+        rest = inside.split_once(close).map_or(inside, |(_, after)| after);
+    }
+    kept + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn heard(text: &str, mean_logprob: f32, no_speech: f32) -> Decoding {
+        Decoding { text: text.into(), mean_logprob, confidence: mean_logprob.exp(), no_speech, cut: false }
+    }
+
+    #[test]
+    fn the_context_fits_the_utterance() {
+        assert_eq!(audio_context(RATE), 120);
+        assert_eq!(audio_context(RATE * 37 / 10), 256);
+        assert_eq!(audio_context(RATE * 60), FULL_CONTEXT);
+    }
+
+    #[test]
+    fn a_sentence_decoded_twice_is_noticed_and_an_order_is_not() {
+        for text in [
+            "May I have a coffee? May I have a coffee?",
+            "I'd like a large latte. I'd like a large latte. I'd like",
+            "sugar sugar sugar sugar",
+            "and milk and milk and milk",
+        ] {
+            assert!(repeats(text), "{text}");
+        }
+        for text in [
+            "",
+            "no no no",
+            "Can I get a small mocha with a little bit of cream and a little bit of sugar?",
+            "a large latte with milk and a large mocha with milk",
+            "two, two, three",
+        ] {
+            assert!(!repeats(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn inventions_are_silence_and_thanks_are_thanks() {
+        assert!(is_invention(&heard("[BLANK_AUDIO]", -0.2, 0.1)));
+        assert!(is_invention(&heard("(upbeat music)", -0.2, 0.1)));
+        assert!(is_invention(&heard(" ♪♪ ", -0.2, 0.1)));
+        assert!(is_invention(&heard("Thank you.", -0.3, 0.8)));
+        assert!(is_invention(&heard("who knows", -1.4, 0.8)));
+        assert!(!is_invention(&heard("Thank you.", -0.3, 0.1)));
+        assert!(!is_invention(&heard("one latte (large)", -0.3, 0.8)));
+        assert!(!is_invention(&heard("(one latte", -0.3, 0.8)));
+    }
+
+    #[test]
+    fn the_decoding_without_a_loop_wins_though_loops_look_likelier() {
+        let twice = heard("one latte please now one latte please now", -0.05, 0.0);
+        let once = heard("one latte please now", -0.3, 0.0);
+        assert!(is_doubtful(&twice, true));
+        assert_eq!(better(twice, once.clone()).text, once.text);
+        assert_eq!(better(once.clone(), heard("", 0.0, 0.9)).text, once.text);
+        let likelier = heard("one lotta please", -0.2, 0.0);
+        assert_eq!(better(once, likelier.clone()).text, likelier.text);
+    }
+
+    #[test]
+    fn silence_is_not_audible_and_speech_level_is() {
+        assert!(!is_audible(&to_floats(&[40; 16_000])));
+        assert!(is_audible(&to_floats(&[2000; 3_000])));
+        assert_eq!(to_floats(&[1; 10]).len(), SHORTEST);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_judged(text in ".{0,200}", logprob in -9.0_f32..0.0, silent in 0.0_f32..1.0) {
+            let decoding = heard(&text, logprob, silent);
+            let _ = (is_invention(&decoding), is_doubtful(&decoding, true));
+            let _ = better(decoding.clone(), decoding);
+        }
+
+        #[test]
+        fn a_phrase_said_twice_repeats(phrase in prop::collection::vec("[a-z]{1,6}", 4..12)) {
+            let once = phrase.join(" ");
+            let twice = format!("{once}. {once}");
+            prop_assert!(repeats(&twice));
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! The catalog as the rest of the program sees it: opened once, shared by all
+//! threads, read by SKU, GTIN, category or search, replaced by an import.
+//! Reads always see one whole catalog.
+
+use super::connections::{Connections, ReadError};
+use super::lexicon::Lexicon;
+use super::rows::{self, COLUMNS};
+use super::search::{SearchOutcome, SearchRequest, search};
+use super::{Feed, ImportError, ImportLimits, ImportReport, Progress, StoreError, import};
+use crate::domain::{Area, Currency, Gtin, OptionGroup, Point, Product, Sku};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The file's name in the data folder.
+const FILE: &str = "catalog.db";
+
+/// Which catalog is loaded.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct CatalogVersion {
+    /// Grows by one with every import.
+    pub number: i64,
+    /// SHA-256 of the imported file, in hexadecimal.
+    pub digest: String,
+}
+
+impl CatalogVersion {
+    pub(super) fn read(conn: &Connection) -> rusqlite::Result<Self> {
+        conn.prepare_cached("SELECT version, digest FROM catalog")?
+            .query_row([], |row| Ok(Self { number: row.get(0)?, digest: row.get(1)? }))
+    }
+}
+
+/// What is loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogInfo {
+    pub name: String,
+    pub currency: Currency,
+    /// When prices and stock were last sure, as the file says.
+    pub as_of: Option<String>,
+    pub version: CatalogVersion,
+    /// RFC 3339.
+    pub imported_at: String,
+    pub products: u64,
+}
+
+/// How much of the catalog is known, in products unless said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct CatalogStats {
+    pub products: u64,
+    pub with_gtin: u64,
+    pub with_price: u64,
+    pub with_stock: u64,
+    pub out_of_stock: u64,
+    pub with_location: u64,
+    pub with_allergens: u64,
+    pub with_photo: u64,
+    pub age_restricted: u64,
+    pub made_to_order: u64,
+    /// Distinct brands.
+    pub brands: u64,
+    /// Distinct category paths.
+    pub categories: u64,
+    /// Rows.
+    pub option_groups: u64,
+    pub areas: u64,
+    /// Size of the file, in bytes.
+    pub file_bytes: u64,
+}
+
+/// The catalog's own words, for rules that must know a product when they hear
+/// one. Lists are sorted, without repetitions, as written in the catalog.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vocabulary {
+    pub titles: Vec<String>,
+    pub brands: Vec<String>,
+    /// Names of all levels.
+    pub categories: Vec<String>,
+    pub synonyms: Vec<String>,
+    /// Folded words of names (lower case, no accents) with the number of
+    /// products that have them.
+    pub words: BTreeMap<String, u32>,
+}
+
+/// The catalog database; cheap to share behind an `Arc`.
+pub struct Catalog {
+    connections: Connections,
+    lexicon: RwLock<Option<Arc<Lexicon>>>,
+}
+
+impl Catalog {
+    /// Opens the catalog in a data folder, creating both if need be. A new
+    /// catalog is empty: reads answer [`StoreError::Empty`].
+    ///
+    /// # Errors
+    /// The folder or file cannot be used, is damaged, foreign, or newer.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
+        let connections = Connections::open(folder.join(FILE))?;
+        Ok(Self { connections, lexicon: RwLock::default() })
+    }
+
+    /// Like [`Catalog::open`], for an import: a damaged or foreign file is put
+    /// aside (its new name is returned) and a new one started. The catalog is a
+    /// mirror, so nothing is lost that an import does not bring back.
+    ///
+    /// # Errors
+    /// As [`Catalog::open`], but for damage.
+    pub fn open_or_rebuild(folder: &Path) -> Result<(Self, Option<PathBuf>), StoreError> {
+        let damaged = match Self::open(folder) {
+            Ok(catalog) => match catalog.check() {
+                Ok(()) => return Ok((catalog, None)),
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        let StoreError::Damaged { path, .. } = damaged else {
+            return Err(damaged);
+        };
+        let aside = path.with_extension("db.damaged");
+        let rename = |source| StoreError::Folder { path: path.clone(), source };
+        std::fs::rename(&path, &aside).map_err(rename)?;
+        for log in ["db-wal", "db-shm"] {
+            match std::fs::remove_file(path.with_extension(log)) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(rename(e)),
+                _ => {}
+            }
+        }
+        Ok((Self::open(folder)?, Some(aside)))
+    }
+
+    /// Reads the whole file for damage.
+    ///
+    /// # Errors
+    /// It is damaged, or cannot be read.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let verdict: String =
+            self.connections.read(|tx| Ok(tx.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?))?;
+        if verdict == "ok" {
+            return Ok(());
+        }
+        let path = self.connections.path().to_owned();
+        Err(StoreError::Damaged { path, detail: verdict.lines().last().unwrap_or_default().to_owned() })
+    }
+
+    /// Replaces the catalog by a feed's, all or nothing; searches go on
+    /// meanwhile and see the old one. `progress` is called now and then.
+    ///
+    /// # Errors
+    /// The file cannot be read or as a whole makes no sense, or the database
+    /// cannot be written: the old catalog stands.
+    pub fn import(
+        &self,
+        feed: &mut impl Feed,
+        limits: &ImportLimits,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<ImportReport, ImportError> {
+        let report = import::import(&self.connections, feed, limits, progress)?;
+        // The first shopper after an import shall not wait for the word lists.
+        // Should it fail, the import has still succeeded.
+        let _ = self.read(|tx| self.lexicon(tx).map(drop));
+        Ok(report)
+    }
+
+    /// Finds what a shopper asked for.
+    ///
+    /// # Errors
+    /// No catalog is loaded, or it cannot be read. Never because of the text.
+    pub fn search(&self, request: &SearchRequest) -> Result<SearchOutcome, StoreError> {
+        self.read(|tx| Ok(search(tx, &*self.lexicon(tx)?, request)?))
+    }
+
+    /// # Errors
+    /// No catalog is loaded, or it cannot be read; so for every read below.
+    pub fn info(&self) -> Result<CatalogInfo, StoreError> {
+        self.read(|tx| {
+            let sql = "SELECT name, currency, as_of, version, digest, imported_at, \
+                       (SELECT count(*) FROM products) FROM catalog";
+            Ok(tx.query_row(sql, [], |row| {
+                let code: String = row.get(1)?;
+                Ok(CatalogInfo {
+                    name: row.get(0)?,
+                    currency: Currency::parse(&code).unwrap_or_default(),
+                    as_of: row.get(2)?,
+                    version: CatalogVersion { number: row.get(3)?, digest: row.get(4)? },
+                    imported_at: row.get(5)?,
+                    products: count(row, 6)?,
+                })
+            })?)
+        })
+    }
+
+    pub fn stats(&self) -> Result<CatalogStats, StoreError> {
+        let file_bytes = std::fs::metadata(self.connections.path()).map_or(0, |meta| meta.len());
+        self.read(|tx| {
+            let sql = "SELECT count(*), count(gtin), count(price_cents), count(stock), \
+                       count(*) FILTER (WHERE stock <= 0), count(aisle), count(allergens), count(photo), \
+                       count(age_restriction), count(*) FILTER (WHERE option_groups <> '[]'), \
+                       count(DISTINCT brand), count(DISTINCT nullif(category_key, '')), \
+                       (SELECT count(*) FROM option_groups), (SELECT count(*) FROM areas) FROM products";
+            Ok(tx.query_row(sql, [], |row| {
+                Ok(CatalogStats {
+                    products: count(row, 0)?,
+                    with_gtin: count(row, 1)?,
+                    with_price: count(row, 2)?,
+                    with_stock: count(row, 3)?,
+                    out_of_stock: count(row, 4)?,
+                    with_location: count(row, 5)?,
+                    with_allergens: count(row, 6)?,
+                    with_photo: count(row, 7)?,
+                    age_restricted: count(row, 8)?,
+                    made_to_order: count(row, 9)?,
+                    brands: count(row, 10)?,
+                    categories: count(row, 11)?,
+                    option_groups: count(row, 12)?,
+                    areas: count(row, 13)?,
+                    file_bytes,
+                })
+            })?)
+        })
+    }
+
+    pub fn product(&self, sku: &Sku) -> Result<Option<Product>, StoreError> {
+        self.read(|tx| Ok(by_sku(tx, sku)?))
+    }
+
+    /// The products in the order asked for; unknown SKUs are left out.
+    pub fn products(&self, skus: &[Sku]) -> Result<Vec<Product>, StoreError> {
+        self.read(|tx| {
+            let found = skus.iter().map(|sku| by_sku(tx, sku)).filter_map(Result::transpose);
+            Ok(found.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    pub fn by_gtin(&self, gtin: Gtin) -> Result<Option<Product>, StoreError> {
+        self.read(|tx| {
+            let sql = format!("SELECT {COLUMNS} FROM products WHERE gtin = ?1 ORDER BY id LIMIT 1");
+            Ok(tx.prepare_cached(&sql)?.query_row([gtin.to_string()], rows::product).optional()?)
+        })
+    }
+
+    /// Products of a category and its subcategories, in catalog order; the
+    /// names are compared without case. An empty prefix is every product.
+    pub fn in_category(&self, prefix: &[&str], limit: usize) -> Result<Vec<Product>, StoreError> {
+        self.read(|tx| {
+            let from = rows::category_key(prefix);
+            let sql = format!(
+                "SELECT {COLUMNS} FROM products WHERE category_key >= ?1 AND category_key < ?2 \
+                 ORDER BY id LIMIT ?3"
+            );
+            let to = format!("{from}{}", char::MAX);
+            Ok(list(tx, &sql, params![from, to, bounded(limit)])?)
+        })
+    }
+
+    /// Products made to order: those with option groups, in catalog order.
+    pub fn made_to_order(&self) -> Result<Vec<Product>, StoreError> {
+        self.read(|tx| {
+            let sql = format!("SELECT {COLUMNS} FROM products WHERE option_groups <> '[]' ORDER BY id");
+            Ok(list(tx, &sql, [])?)
+        })
+    }
+
+    /// Every product, in catalog order, for an export or an index.
+    pub fn for_each_product(&self, mut visit: impl FnMut(Product)) -> Result<(), StoreError> {
+        self.read(|tx| {
+            let mut statement = tx.prepare(&format!("SELECT {COLUMNS} FROM products ORDER BY id"))?;
+            for product in statement.query_map([], rows::product)? {
+                visit(product?);
+            }
+            Ok(())
+        })
+    }
+
+    pub fn option_groups(&self) -> Result<Vec<OptionGroup>, StoreError> {
+        self.read(|tx| {
+            let mut statement = tx.prepare_cached("SELECT body FROM option_groups ORDER BY position")?;
+            let groups = statement.query_map([], |row| {
+                let body: String = row.get(0)?;
+                serde_json::from_str(&body).map_err(|e| {
+                    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, e.into())
+                })
+            })?;
+            Ok(groups.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    pub fn areas(&self) -> Result<Vec<Area>, StoreError> {
+        self.read(|tx| {
+            let sql = "SELECT id, name, x, y, bays, shelves FROM areas ORDER BY position";
+            let mut statement = tx.prepare_cached(sql)?;
+            let areas = statement.query_map([], |row| {
+                Ok(Area {
+                    id: row.get(0)?,
+                    name: row.get(1)?,
+                    x: row.get(2)?,
+                    y: row.get(3)?,
+                    bays: row.get(4)?,
+                    shelves: row.get(5)?,
+                })
+            })?;
+            Ok(areas.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// Where the kiosk stands, if the catalog says.
+    pub fn kiosk(&self) -> Result<Option<Point>, StoreError> {
+        self.read(|tx| {
+            Ok(tx.query_row("SELECT kiosk_x, kiosk_y FROM catalog", [], |row| {
+                let (x, y): (Option<f64>, Option<f64>) = (row.get(0)?, row.get(1)?);
+                Ok(x.zip(y).map(|(x, y)| Point { x, y }))
+            })?)
+        })
+    }
+
+    pub fn vocabulary(&self) -> Result<Vocabulary, StoreError> {
+        self.read(|tx| {
+            let (mut categories, mut synonyms) = (BTreeSet::new(), BTreeSet::new());
+            let (mut titles, mut brands) = (BTreeSet::new(), BTreeSet::new());
+            let mut statement = tx.prepare(&format!("SELECT {COLUMNS} FROM products"))?;
+            for product in statement.query_map([], rows::product)? {
+                let product = product?;
+                titles.insert(product.title);
+                brands.extend(product.brand);
+                categories.extend(product.category);
+                synonyms.extend(product.synonyms);
+            }
+            let mut statement = tx.prepare("SELECT word, products FROM words")?;
+            let words = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(Vocabulary {
+                titles: titles.into_iter().collect(),
+                brands: brands.into_iter().collect(),
+                categories: categories.into_iter().collect(),
+                synonyms: synonyms.into_iter().collect(),
+                words: words.collect::<rusqlite::Result<_>>()?,
+            })
+        })
+    }
+
+    /// One read transaction on a loaded catalog.
+    fn read<T>(&self, read: impl FnOnce(&Transaction<'_>) -> Result<T, ReadError>) -> Result<T, StoreError> {
+        self.connections.read(|tx| {
+            let loaded = CatalogVersion::read(tx).optional()?;
+            if loaded.is_none() { Err(ReadError::Empty) } else { read(tx) }
+        })
+    }
+
+    /// The word lists of the catalog that `tx` sees, read again when an import
+    /// (by any program) has replaced it.
+    fn lexicon(&self, tx: &Transaction<'_>) -> Result<Arc<Lexicon>, ReadError> {
+        let version = CatalogVersion::read(tx)?;
+        let kept = self.lexicon.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(lexicon) = kept
+            && lexicon.version() == &version
+        {
+            return Ok(lexicon);
+        }
+        let lexicon = Arc::new(Lexicon::load(tx, version)?);
+        *self.lexicon.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&lexicon));
+        Ok(lexicon)
+    }
+}
+
+fn by_sku(tx: &Transaction<'_>, sku: &Sku) -> rusqlite::Result<Option<Product>> {
+    let sql = format!("SELECT {COLUMNS} FROM products WHERE sku = :sku");
+    tx.prepare_cached(&sql)?.query_row(named_params! {":sku": sku.as_str()}, rows::product).optional()
+}
+
+fn list(tx: &Transaction<'_>, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<Product>> {
+    tx.prepare_cached(sql)?.query_map(params, rows::product)?.collect()
+}
+
+/// A row count; SQLite has no unsigned numbers.
+fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(i64::unsigned_abs)
+}
+
+fn bounded(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

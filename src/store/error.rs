@@ -1,0 +1,61 @@
+//! What can go wrong with the catalog database, each in one line that says
+//! what to do. Never carries a shopper's words.
+
+use rusqlite::ErrorCode;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("no catalog is loaded: run `aisle catalog import FILE`")]
+    Empty,
+    #[error("{} is damaged or is not an Aisle catalog ({detail}): `aisle catalog import FILE` rebuilds it", path.display())]
+    Damaged { path: PathBuf, detail: String },
+    #[error("{} has schema {found}, but this Aisle knows only up to {known}: update Aisle", path.display())]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("the disk that holds {} is full: free some space and try again; what was there is unchanged", path.display())]
+    DiskFull { path: PathBuf },
+    #[error("{} is in use by another import: try again when it has ended", path.display())]
+    Busy { path: PathBuf },
+    #[error("cannot open or create {}: {source}", path.display())]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error("cannot use {}: {source}", path.display())]
+    Sql { path: PathBuf, source: rusqlite::Error },
+}
+
+impl StoreError {
+    /// Sorts a database error by what the reader can do about it.
+    pub(super) fn of(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        let Some(code) = source.sqlite_error_code() else {
+            // A value of the wrong type or a broken JSON cell: nobody but an
+            // import writes here, so the file was altered.
+            return match source {
+                rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..) => {
+                    Self::Damaged { path, detail: source.to_string() }
+                }
+                source => Self::Sql { path, source },
+            };
+        };
+        match code {
+            ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => {
+                Self::Damaged { path, detail: source.to_string() }
+            }
+            ErrorCode::DiskFull => Self::DiskFull { path },
+            ErrorCode::SystemIoFailure if is_write_failure(&source) => Self::DiskFull { path },
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy { path },
+            _ => Self::Sql { path, source },
+        }
+    }
+}
+
+/// True for a failed write or a failed growth of the file: a full disk, a quota
+/// or a size limit, which SQLite tells apart only for ENOSPC.
+fn is_write_failure(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_WRITE};
+    matches!(
+        error.sqlite_error().map(|e| e.extended_code),
+        Some(SQLITE_IOERR_WRITE | SQLITE_IOERR_SHMSIZE | SQLITE_IOERR_TRUNCATE)
+    )
+}

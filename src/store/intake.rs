@@ -1,0 +1,271 @@
+//! What a record must satisfy to enter the catalog, whatever format it came
+//! in: texts cleaned, ranges checked, references known. Pure; each refusal is
+//! one reason in plain words.
+
+use super::records::{Header, Record};
+use crate::domain::{Area, Cents, OptionGroup, Point, Product};
+use std::collections::HashMap;
+
+/// Longest name, title, brand or synonym, in characters.
+const NAME_CHARS: usize = 500;
+/// Longest description or attribute, in characters.
+const TEXT_CHARS: usize = 20_000;
+/// Most synonyms, dietary words, attributes or option groups of one product.
+const LIST_ITEMS: usize = 200;
+/// Most pieces of one product on hand.
+const MAX_STOCK: i64 = 10_000_000;
+/// Farthest floor coordinate, in metres.
+const MAX_METRES: f64 = 10_000.0;
+/// Highest age a product may ask for, in years.
+const MAX_AGE: u8 = 99;
+
+/// Cleans a record's texts and checks what can be checked without the others.
+pub(super) fn sane(record: Record, max_price: Cents) -> Result<Record, String> {
+    match record {
+        Record::Header(header) => sane_header(header).map(Record::Header),
+        Record::OptionGroup(group) => sane_group(group, max_price).map(Record::OptionGroup),
+        Record::Area(area) => sane_area(area).map(Record::Area),
+        Record::Kiosk(point) => sane_point(point).map(Record::Kiosk),
+        Record::Product(product) => sane_product(*product, max_price).map(|p| Record::Product(Box::new(p))),
+    }
+}
+
+/// Text without control characters, white space trimmed and runs of it joined.
+fn clean(text: &str) -> String {
+    let spaced = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
+    let visible: String = spaced.filter(|c| !c.is_control() && !is_invisible(*c)).collect();
+    visible.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Characters that draw nothing but can reorder or hide others: zero-width and
+/// bidirectional controls (Unicode UAX #9) and the byte order mark.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+fn name(what: &str, text: &str) -> Result<String, String> {
+    let text = clean(text);
+    if text.is_empty() {
+        return Err(format!("{what} is empty"));
+    }
+    bounded(what, text, NAME_CHARS)
+}
+
+fn bounded(what: &str, text: String, max: usize) -> Result<String, String> {
+    let chars = text.chars().count();
+    if chars > max {
+        return Err(format!("{what} has {chars} characters; at most {max} are taken"));
+    }
+    Ok(text)
+}
+
+fn optional(what: &str, text: Option<String>, max: usize) -> Result<Option<String>, String> {
+    let text = text.map(|text| clean(&text)).filter(|text| !text.is_empty());
+    text.map(|text| bounded(what, text, max)).transpose()
+}
+
+/// Cleaned, empty entries and repetitions dropped, order kept.
+fn list(what: &str, entries: Vec<String>) -> Result<Vec<String>, String> {
+    if entries.len() > LIST_ITEMS {
+        return Err(format!("{what} has {} entries; at most {LIST_ITEMS} are taken", entries.len()));
+    }
+    let mut kept: Vec<String> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let entry = bounded(what, clean(&entry), NAME_CHARS)?;
+        if !entry.is_empty() && !kept.contains(&entry) {
+            kept.push(entry);
+        }
+    }
+    Ok(kept)
+}
+
+fn lower(what: &str, entries: Vec<String>) -> Result<Vec<String>, String> {
+    list(what, entries.iter().map(|entry| entry.to_lowercase()).collect())
+}
+
+fn sane_header(header: Header) -> Result<Header, String> {
+    let as_of = optional("as_of", header.as_of, NAME_CHARS)?;
+    if let Some(as_of) = &as_of {
+        let time = as_of.parse::<jiff::Timestamp>().is_ok();
+        if !time && as_of.parse::<jiff::civil::Date>().is_err() {
+            return Err(format!("as_of {as_of:?} is neither an RFC 3339 time nor a date"));
+        }
+    }
+    Ok(Header { name: name("name", &header.name)?, as_of, ..header })
+}
+
+fn sane_group(group: OptionGroup, max_price: Cents) -> Result<OptionGroup, String> {
+    let mut group = OptionGroup {
+        id: name("id", &group.id)?,
+        name: name("name", &group.name)?,
+        prompt: name("prompt", &group.prompt)?,
+        amounts: list("amounts", group.amounts)?,
+        ..group
+    };
+    if group.values.is_empty() || group.values.len() > LIST_ITEMS {
+        return Err(format!("option group {} needs 1 to {LIST_ITEMS} values", group.id));
+    }
+    for value in &mut group.values {
+        value.name = name("a value's name", &value.name)?;
+        value.synonyms = list("a value's synonyms", std::mem::take(&mut value.synonyms))?;
+        if value.price_delta_cents.checked_abs().is_none_or(|cents| cents > max_price) {
+            return Err(format!("the price difference of {} is out of range", value.name));
+        }
+    }
+    let named = |wanted: &String| group.values.iter().any(|value| value.name == *wanted);
+    match &group.default {
+        Some(wanted) if !named(wanted) => {
+            Err(format!("the default {wanted:?} of option group {} is none of its values", group.id))
+        }
+        _ => Ok(group),
+    }
+}
+
+fn sane_area(area: Area) -> Result<Area, String> {
+    let Point { x, y } = sane_point(Point { x: area.x, y: area.y })?;
+    if area.bays > 1000 || area.shelves > 100 {
+        return Err(format!("aisle {} has more bays or shelves than any shop", area.id));
+    }
+    Ok(Area { id: name("id", &area.id)?, name: name("name", &area.name)?, x, y, ..area })
+}
+
+fn sane_point(point: Point) -> Result<Point, String> {
+    let within = |metres: f64| metres.is_finite() && metres.abs() <= MAX_METRES;
+    if within(point.x) && within(point.y) { Ok(point) } else { Err("x or y is not on any floor".to_owned()) }
+}
+
+fn sane_product(product: Product, max_price: Cents) -> Result<Product, String> {
+    // The identifier's own rules hold for every format, JSON included.
+    let sku = crate::domain::Sku::new(product.sku.as_str())
+        .ok_or("sku is empty, too long or holds control characters")?;
+    if let Some(price) = product.price_cents
+        && !(0..=max_price).contains(&price)
+    {
+        return Err(format!("price_cents is {price}; prices from 0 to {max_price} are taken"));
+    }
+    if let Some(stock) = product.stock
+        && !(0..=MAX_STOCK).contains(&stock)
+    {
+        return Err(format!("stock is {stock}; pieces on hand are 0 to {MAX_STOCK}"));
+    }
+    if let Some(pack) = &product.pack
+        && !(pack.amount.is_finite() && pack.amount > 0.0 && pack.count > 0)
+    {
+        return Err("a pack's amount and count must be greater than 0".to_owned());
+    }
+    if product.age_restriction.is_some_and(|age| age > MAX_AGE) {
+        return Err(format!("age_restriction is over {MAX_AGE} years"));
+    }
+    let photo = optional("photo", product.photo, NAME_CHARS)?;
+    if let Some(photo) = &photo
+        && (photo.contains(['/', '\\']) || photo.starts_with('.'))
+    {
+        return Err("photo must be a plain file name, without folders".to_owned());
+    }
+    if product.attributes.len() > LIST_ITEMS {
+        return Err(format!("more than {LIST_ITEMS} attributes"));
+    }
+    let attribute = |(key, value): (String, String)| {
+        Ok((name("an attribute's name", &key)?, bounded("an attribute", clean(&value), TEXT_CHARS)?))
+    };
+    let mut allergens = product.allergens;
+    if let Some(stated) = &mut allergens {
+        for entries in [&mut stated.contains, &mut stated.may_contain, &mut stated.free_from] {
+            *entries = lower("allergens", std::mem::take(entries))?;
+        }
+    }
+    Ok(Product {
+        sku,
+        title: name("title", &product.title)?,
+        brand: optional("brand", product.brand, NAME_CHARS)?,
+        category: list("category", product.category)?,
+        description: optional("description", product.description, TEXT_CHARS)?,
+        synonyms: list("synonyms", product.synonyms)?,
+        dietary: lower("dietary", product.dietary)?,
+        attributes: product.attributes.into_iter().map(attribute).collect::<Result<_, String>>()?,
+        option_groups: list("option_groups", product.option_groups)?,
+        photo,
+        allergens,
+        ..product
+    })
+}
+
+/// The option groups and aisles that products may refer to.
+#[derive(Default)]
+pub(super) struct References {
+    pub groups: HashMap<String, u64>,
+    pub areas: HashMap<String, Area>,
+}
+
+impl References {
+    /// Checks what a product refers to. A catalog that declares no aisle at all
+    /// has no planogram to be checked against.
+    pub(super) fn check(&self, product: &Product) -> Result<(), String> {
+        if let Some(id) = product.option_groups.iter().find(|id| !self.groups.contains_key(*id)) {
+            return Err(format!("option group {id:?} is not declared"));
+        }
+        let Some(place) = product.location.as_ref().filter(|_| !self.areas.is_empty()) else {
+            return Ok(());
+        };
+        let Some(area) = self.areas.get(&place.aisle) else {
+            return Err(format!("aisle {:?} is not declared", place.aisle));
+        };
+        for (what, at, count) in [("bay", place.bay, area.bays), ("shelf", place.shelf, area.shelves)] {
+            if at.is_some_and(|at| at == 0 || at > count) {
+                let at = at.unwrap_or_default();
+                return Err(format!("{what} {at} is not in aisle {}, which has {count}", area.id));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn product(json: &str) -> Result<Product, String> {
+        let text = format!("{{\"sku\":\"A\",\"title\":\"T\"{json}}}");
+        match sane(Record::Product(serde_json::from_str(&text).unwrap()), 1_000_000)? {
+            Record::Product(product) => Ok(*product),
+            _ => Err("not a product".to_owned()),
+        }
+    }
+
+    #[test]
+    fn texts_are_cleaned() {
+        let got =
+            product(r#","brand":" A\u0007cme\n\tFoods\u202e ","dietary":["Vegan","vegan",""]"#).unwrap();
+        assert_eq!(got.brand.as_deref(), Some("Acme Foods"));
+        assert_eq!(got.dietary, ["vegan"]);
+    }
+
+    #[test]
+    fn ranges_are_checked() {
+        for bad in [
+            r#","price_cents":-1"#,
+            r#","price_cents":1000001"#,
+            r#","stock":-1"#,
+            r#","pack":{"amount":0,"unit":"g"}"#,
+            r#","photo":"../../etc/passwd""#,
+        ] {
+            assert!(product(bad).is_err(), "{bad}");
+        }
+        assert!(product(r#","price_cents":1000000,"stock":0"#).is_ok());
+    }
+
+    #[test]
+    fn references_are_checked() {
+        let mut known = References::default();
+        let placed = product(r#","location":{"aisle":"4","bay":9}"#).unwrap();
+        assert!(known.check(&placed).is_ok(), "no planogram: nothing to check against");
+        let area = |bays| Area { id: "4".into(), name: "Dairy".into(), x: 0.0, y: 0.0, bays, shelves: 5 };
+        known.areas.insert("4".to_owned(), area(10));
+        assert!(known.check(&placed).is_ok());
+        known.areas.insert("4".to_owned(), area(8));
+        assert_eq!(known.check(&placed).unwrap_err(), "bay 9 is not in aisle 4, which has 8");
+        let made = product(r#","option_groups":["size"]"#).unwrap();
+        assert_eq!(known.check(&made).unwrap_err(), "option group \"size\" is not declared");
+    }
+}

@@ -1,0 +1,31 @@
+//! The catalog on the kiosk's disk: everything that is SQL, and nothing else
+//! that is not. Owns `catalog.db`, a mirror that an import rebuilds at any time.
+//!
+//! - [`Catalog`] opens the file, imports into it and reads from it; share it
+//!   behind an `Arc`, use it from any thread.
+//! - [`Feed`] is what an import reads from; `feeds` holds the formats.
+//! - [`SearchRequest`] to [`SearchOutcome`] is the shopper's search.
+//!
+//! Never logs what a shopper asked for, and never answers with a product that
+//! is not in the catalog.
+
+mod analysis;
+mod catalog;
+mod connections;
+mod error;
+mod import;
+mod intake;
+mod lexicon;
+mod query;
+mod ranking;
+mod records;
+mod rows;
+mod schema;
+mod search;
+mod words;
+
+pub use catalog::{Catalog, CatalogInfo, CatalogStats, CatalogVersion, Vocabulary};
+pub use error::StoreError;
+pub use import::{ImportError, ImportLimits, ImportReport};
+pub use records::{Digest, Entry, Feed, FeedError, Header, LineError, Progress, Record};
+pub use search::{Filters, Hit, MAX_QUERY_CHARS, SearchOutcome, SearchRequest};

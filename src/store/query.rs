@@ -1,0 +1,288 @@
+//! What a shopper's words ask for: content words with their weight, the head
+//! noun, and for each word the ways it may be read (as written, corrected,
+//! joined, split). Pure; any text is a query, none is an error.
+
+use super::lexicon::{Lexicon, is_english};
+use super::words::{Analyst, Word, heads, is_cut, is_form};
+
+/// Words kept of a query; the first ones carry the meaning.
+const MAX_TERMS: usize = 24;
+
+/// Polite shells around what is asked for, without apostrophes.
+#[rustfmt::skip]
+const SHELLS: &[&str] = &[
+    "do you have any", "do you have some", "do you have", "do you sell any", "do you sell",
+    "do you carry any", "do you carry", "do you stock", "have you got any", "have you got", "you got any",
+    "got any", "i am looking for", "im looking for", "i m looking for", "we are looking for", "looking for",
+    "searching for", "where can i find", "where could i find", "where do i find", "where do you keep",
+    "where do you have", "where would i find", "where is", "where are", "wheres", "can i get", "could i get",
+    "may i have", "can i have", "could i have", "can you show me", "show me", "i would like", "id like",
+    "i want to buy", "i want", "i need", "we need", "i d like", "help me find", "give me", "get me",
+    "tell me about", "is there any", "is there", "are there any", "are there", "how much is", "how much are",
+    "how much does", "how much do", "what is the price of", "what does", "price of", "what kind of",
+    "which kind of", "something for", "anything for", "something to", "something with", "some kind of",
+    "do you know where", "in stock", "in the store", "in your store", "in this store", "right now",
+    "thank you", "excuse me", "what is", "what are", "i am", "im", "on sale", "add to my", "my list",
+    "to my cart",
+];
+
+/// Words that name nothing a shop sells.
+#[rustfmt::skip]
+const STOP: &[&str] = &[
+    "a", "an", "the", "some", "any", "and", "or", "of", "to", "is", "are", "was", "be", "do", "does", "did",
+    "you", "your", "yours", "we", "our", "us", "my", "me", "i", "im", "id", "ill", "ive", "it", "its", "this",
+    "that", "these", "those", "there", "here", "what", "which", "who", "where", "when", "how", "much", "many",
+    "can", "could", "would", "will", "shall", "should", "have", "has", "had", "got", "get", "need", "want",
+    "wanna", "like", "looking", "look", "find", "show", "tell", "sell", "carry", "buy", "please", "thanks",
+    "hello", "hi", "hey", "kind", "kinds", "sort", "type", "stuff", "thing", "things", "something",
+    "anything", "one", "ones", "just", "also", "too", "um", "uh", "er", "oh", "ok", "okay", "so", "well",
+    "then", "than", "as", "if", "but", "about", "cost", "costs", "price", "aisle", "shelf", "store", "shop",
+    "he", "she", "they", "them", "his", "her", "their", "am", "been", "dont", "not", "no", "more", "other",
+    "another", "all", "let", "lets", "yes", "maybe", "really", "dozen", "couple", "bit", "lot", "lots", "few",
+];
+
+/// Words of taste that few labels state; they never decide.
+#[rustfmt::skip]
+const SOFT: &[&str] = &[
+    "good", "best", "better", "nice", "great", "cheap", "cheapest", "cheaper", "tasty", "yummy", "delicious",
+    "favorite", "favourite", "new", "popular", "quality", "really", "very", "affordable", "big", "bigger",
+    "large", "largest", "small", "smaller", "little", "fresh", "regular", "normal", "real", "quick", "easy",
+    "healthy", "local", "perfect", "suitable", "today", "tonight", "tomorrow",
+];
+
+/// Weights by role; a head noun says most.
+const HEAD: f64 = 1.3;
+const MODIFIER: f64 = 1.0;
+const SOFTENED: f64 = 0.2;
+/// How well a reading stands for the word as written.
+const JOINED: f64 = 0.98;
+const SPLIT: f64 = 0.95;
+const CORRECTED: f64 = 0.85;
+const SAME: f64 = 0.9;
+
+#[derive(Debug, Default)]
+pub(super) struct Query {
+    pub terms: Vec<Term>,
+}
+
+/// A content word.
+#[derive(Debug)]
+pub(super) struct Term {
+    /// Role times rarity; greater than 0.
+    pub weight: f64,
+    pub is_head: bool,
+    /// Sizes and words of taste need not match.
+    pub is_required: bool,
+    pub is_size: bool,
+    /// As written first.
+    pub readings: Vec<Reading>,
+}
+
+/// A way to read a word: all these stems.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Reading {
+    pub stems: Vec<String>,
+    /// 0 to 1.
+    pub quality: f64,
+    /// The catalog's word that stands for the shopper's.
+    pub corrected: Option<String>,
+}
+
+impl Query {
+    /// Reads a query; without content words it has no terms. `is_phrase` tells
+    /// whether two stems stand side by side in a name of the catalog.
+    pub(super) fn parse(text: &str, lexicon: &Lexicon, is_phrase: &dyn Fn(&str, &str) -> bool) -> Self {
+        let mut analyst = Analyst::default();
+        let words = without_shells(analyst.words(text));
+        let mut spoken = roles(words);
+        spoken.truncate(MAX_TERMS);
+        let readings: Vec<Vec<Reading>> =
+            (0..spoken.len()).map(|at| readings(&spoken, at, lexicon, is_phrase, &mut analyst)).collect();
+        let terms = spoken.into_iter().zip(readings).map(|(spoken, readings)| {
+            let rarity = readings
+                .iter()
+                .map(|reading| reading.stems.iter().map(|s| lexicon.rarity(s)).fold(0.0, f64::max))
+                .fold(1.0, f64::min);
+            // A word about the use ("for my grandson") that no product knows
+            // cannot tell products apart.
+            let unknown = spoken.is_context && readings.iter().all(|r| !reading_known(r, lexicon));
+            let role = if unknown { SOFTENED } else { spoken.role };
+            Term {
+                weight: role * (0.5 + 0.5 * rarity),
+                is_head: spoken.is_head,
+                is_required: spoken.role > SOFTENED && !unknown,
+                is_size: spoken.word.is_size,
+                readings,
+            }
+        });
+        Self { terms: terms.collect() }
+    }
+}
+
+fn reading_known(reading: &Reading, lexicon: &Lexicon) -> bool {
+    reading.stems.iter().all(|stem| lexicon.count(stem).products > 0)
+}
+
+/// A content word with its role.
+struct Spoken {
+    word: Word,
+    role: f64,
+    is_head: bool,
+    /// Stands after "for", "with", "in".
+    is_context: bool,
+    /// Directly follows the one before it.
+    is_adjacent: bool,
+}
+
+/// Drops polite shells, longest first, wherever they stand.
+fn without_shells(words: Vec<Word>) -> Vec<Word> {
+    let mut kept: Vec<Word> = Vec::with_capacity(words.len());
+    let mut rest = words.as_slice();
+    while let Some((first, after)) = rest.split_first() {
+        let starts = |shell: &&&str| {
+            let mut parts = shell.split(' ');
+            let mut heard = rest.iter().map(|word| word.text.as_str());
+            parts.all(|part| heard.next() == Some(part))
+        };
+        let shell = SHELLS.iter().filter(starts).map(|shell| shell.split(' ').count()).max();
+        if let Some(length) = shell {
+            rest = rest.get(length..).unwrap_or_default();
+        } else {
+            kept.push(first.clone());
+            rest = after;
+        }
+    }
+    kept
+}
+
+/// Drops stop words and containers ("a bottle of water" asks for water), tells
+/// the head noun and what stands after a preposition.
+fn roles(words: Vec<Word>) -> Vec<Spoken> {
+    let is_stop = |word: &Word| STOP.contains(&word.text.as_str());
+    let mut spoken: Vec<Spoken> = Vec::new();
+    let (mut context, mut negated, mut gap) = (None, false, true);
+    for (at, word) in words.iter().enumerate() {
+        let text = word.text.as_str();
+        let has_content = spoken.iter().any(|s| !s.word.is_size);
+        if is_cut(text) {
+            if has_content {
+                negated = text == "without";
+                context = Some(match text {
+                    "with" => 0.8,
+                    "for" => 0.6,
+                    _ => 0.5,
+                });
+            }
+            gap = true;
+            continue;
+        }
+        let contains = is_form(text) && words.get(at + 1).is_some_and(|next| next.text == "of");
+        if contains || is_stop(word) || negated {
+            gap = true;
+            continue;
+        }
+        let soft = word.is_size || SOFT.contains(&text);
+        let role = if soft { SOFTENED } else { context.unwrap_or(MODIFIER) };
+        spoken.push(Spoken {
+            word: word.clone(),
+            role,
+            is_head: false,
+            is_context: context.is_some(),
+            is_adjacent: !gap,
+        });
+        gap = false;
+    }
+    let main: Vec<Word> = spoken
+        .iter()
+        .take_while(|s| !s.is_context)
+        .map(|s| Word { opens: false, ..s.word.clone() })
+        .collect();
+    let named: Vec<String> = heads(&main).into_iter().map(|word| word.text.clone()).collect();
+    for one in spoken.iter_mut().filter(|s| !s.is_context && named.contains(&s.word.text)) {
+        one.is_head = true;
+        one.role = HEAD;
+    }
+    spoken
+}
+
+/// The ways to read the word at `at`, as written first.
+fn readings(
+    spoken: &[Spoken],
+    at: usize,
+    lexicon: &Lexicon,
+    is_phrase: &dyn Fn(&str, &str) -> bool,
+    analyst: &mut Analyst,
+) -> Vec<Reading> {
+    let Some(Spoken { word, .. }) = spoken.get(at) else {
+        return Vec::new();
+    };
+    let mut readings = vec![Reading { stems: vec![word.stem.clone()], quality: 1.0, corrected: None }];
+    if word.is_size {
+        return readings;
+    }
+    let known = lexicon.names(&word.text, &word.stem);
+    let pairs = [(at.checked_sub(1), at), (Some(at), at + 1)];
+    for (first, second) in pairs {
+        let pair = first.and_then(|first| Some((spoken.get(first)?, spoken.get(second)?)));
+        let Some((a, b)) = pair.filter(|(a, b)| b.is_adjacent && !a.word.is_size && !b.word.is_size) else {
+            continue;
+        };
+        let both = format!("{} {}", a.word.stem, b.word.stem);
+        readings.extend(same(lexicon, &both, analyst));
+        let joined = format!("{}{}", a.word.text, b.word.text);
+        let stem = analyst.stem(&joined);
+        if lexicon.names(&joined, &stem) {
+            readings.push(Reading { stems: vec![stem], quality: JOINED, corrected: None });
+        } else if !lexicon.names(&a.word.text, &a.word.stem) || !lexicon.names(&b.word.text, &b.word.stem) {
+            // "brock oli": neither half need be a word of the catalog.
+            if let Some(reading) = corrected(lexicon.correct(&joined)) {
+                readings.push(reading);
+            }
+        }
+    }
+    // A plain word is another one where its neighbour says so ("cheery
+    // tomatoes"), even if the shop has the plain one too ("purpose flower").
+    let before = at.checked_sub(1).and_then(|at| spoken.get(at)).map(|s| s.word.stem.as_str());
+    let after = spoken.get(at + 1).map(|s| s.word.stem.as_str());
+    let fits = |stem: &str| {
+        before.is_some_and(|before| is_phrase(before, stem))
+            || after.is_some_and(|after| is_phrase(stem, after))
+    };
+    if known && let Some(homophone) = lexicon.homophone(&word.text).filter(|(_, stem)| fits(stem)) {
+        readings.extend(corrected(Some(homophone)));
+        return readings;
+    }
+    let others = same(lexicon, &word.stem, analyst);
+    if known || !others.is_empty() {
+        readings.extend(others);
+        return readings;
+    }
+    if let Some((a, b)) = lexicon.split(&word.text) {
+        let stems = vec![analyst.stem(a), analyst.stem(b)];
+        readings.push(Reading { stems, quality: SPLIT, corrected: None });
+    } else if let Some(reading) = corrected(lexicon.homophone(&word.text)) {
+        readings.push(reading);
+    } else if readings.len() == 1 {
+        let likely = if is_english(&word.text, &word.stem) {
+            lexicon.likely(&word.text).into_iter().find(|(_, stem)| fits(stem))
+        } else {
+            lexicon.correct(&word.text)
+        };
+        readings.extend(corrected(likely));
+    }
+    readings
+}
+
+/// The catalog's own words for what a word or a pair of words names.
+fn same(lexicon: &Lexicon, stem: &str, analyst: &mut Analyst) -> Vec<Reading> {
+    let others = lexicon.same(stem, analyst).into_iter();
+    others.map(|(word, stems)| Reading { stems, quality: SAME, corrected: Some(word.to_owned()) }).collect()
+}
+
+fn corrected(found: Option<(&str, &str)>) -> Option<Reading> {
+    found.map(|(text, stem)| Reading {
+        stems: vec![stem.to_owned()],
+        quality: CORRECTED,
+        corrected: Some(text.to_owned()),
+    })
+}

@@ -1,0 +1,88 @@
+//! What an import reads: catalog records one by one, each from a numbered
+//! line, from whatever format a feed knows. Plain types and the [`Feed`] trait;
+//! never reads a file itself.
+
+use crate::domain::{Area, Currency, OptionGroup, Point, Product};
+use std::fmt;
+use std::path::PathBuf;
+
+/// One record of a catalog file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    Header(Header),
+    OptionGroup(OptionGroup),
+    Area(Area),
+    Kiosk(Point),
+    Product(Box<Product>),
+}
+
+/// What the catalog is and from when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// The shop's or the catalog's name.
+    pub name: String,
+    pub currency: Currency,
+    /// When prices and stock were last sure: an RFC 3339 time or a date.
+    pub as_of: Option<String>,
+}
+
+/// A record, or why the line holds none, with its line number (from 1).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub line: u64,
+    pub record: Result<Record, String>,
+}
+
+/// A line that was not imported, and why.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LineError {
+    pub line: u64,
+    pub reason: String,
+}
+
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.reason)
+    }
+}
+
+/// How far a feed has read, in bytes of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub read: u64,
+    pub total: u64,
+}
+
+/// SHA-256 of a catalog file, shown in hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A catalog file being read: an iterator of records or line errors, in bounded
+/// memory. An `Err` item ends it: the file itself cannot be read.
+pub trait Feed: Iterator<Item = Result<Entry, FeedError>> {
+    fn progress(&self) -> Progress;
+
+    /// The digest of what was read so far: of the file, once it has ended.
+    fn digest(&self) -> Digest;
+}
+
+/// Why a catalog file cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{} is not a catalog file: {reason}", path.display())]
+    NotACatalog { path: PathBuf, reason: &'static str },
+}

@@ -1,0 +1,188 @@
+//! The tables of `catalog.db` and how an older file becomes the present one.
+//! Steps are numbered by `PRAGMA user_version` and never edited once released;
+//! a newer file is refused, a foreign one is not touched.
+
+use super::StoreError;
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::Path;
+
+/// `PRAGMA application_id` of a catalog: the letters `AISL`.
+const APPLICATION_ID: i64 = 0x4149_534C;
+
+/// Step N brings schema N to schema N + 1.
+const STEPS: &[&[&str]] = &[&[STEP_1, SEARCH_TABLE]];
+
+/// The schema this program writes.
+pub(super) const VERSION: i64 = 1;
+
+// Lists and maps are JSON in their column. `search` holds analysed words (see
+// `words`), so the plain tokenizer only splits at spaces; `heads` are the words
+// that say what a thing is ("milk" of "whole milk"). `words` are the words of
+// names as written, for corrections; `stems` count every analysed word.
+const STEP_1: &str = "
+CREATE TABLE catalog (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    version INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    name TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    as_of TEXT,
+    imported_at TEXT NOT NULL,
+    kiosk_x REAL,
+    kiosk_y REAL
+) STRICT;
+CREATE TABLE option_groups (
+    position INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    body TEXT NOT NULL
+) STRICT;
+CREATE TABLE areas (
+    position INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    x REAL NOT NULL,
+    y REAL NOT NULL,
+    bays INTEGER NOT NULL,
+    shelves INTEGER NOT NULL
+) STRICT;
+CREATE TABLE products (
+    id INTEGER PRIMARY KEY,
+    sku TEXT NOT NULL UNIQUE,
+    gtin TEXT,
+    title TEXT NOT NULL,
+    brand TEXT,
+    category TEXT NOT NULL,
+    category_key TEXT NOT NULL,
+    description TEXT,
+    synonyms TEXT NOT NULL,
+    price_cents INTEGER,
+    pack_amount REAL,
+    pack_unit TEXT,
+    pack_count INTEGER,
+    stock INTEGER,
+    aisle TEXT,
+    bay INTEGER,
+    shelf INTEGER,
+    allergens TEXT,
+    dietary TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    age_restriction INTEGER,
+    photo TEXT,
+    option_groups TEXT NOT NULL
+) STRICT;
+CREATE INDEX products_gtin ON products (gtin) WHERE gtin IS NOT NULL;
+CREATE INDEX products_category ON products (category_key);
+CREATE TABLE words (
+    word TEXT PRIMARY KEY,
+    stem TEXT NOT NULL,
+    sound TEXT NOT NULL,
+    products INTEGER NOT NULL,
+    heads INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE stems (
+    stem TEXT PRIMARY KEY,
+    products INTEGER NOT NULL,
+    named INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// The full-text table. An import makes it anew, since emptying it would visit
+/// every row.
+pub(super) const SEARCH_TABLE: &str = "
+CREATE VIRTUAL TABLE search USING fts5 (
+    title, synonyms, brand, kind, category, traits, description, heads,
+    tokenize = 'unicode61 remove_diacritics 2'
+);
+";
+
+/// Creates the tables in a new file and brings an older one up to date.
+///
+/// # Errors
+/// `Damaged` for a file that is no catalog, `Newer` for one of a later Aisle.
+pub(super) fn prepare(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let sql = |source| StoreError::of(path, source);
+    if current(conn, path)? == VERSION {
+        return Ok(());
+    }
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+    // Another starting program may have been here first: look again, locked.
+    let found = current(&tx, path)?;
+    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)).copied().flatten() {
+        tx.execute_batch(step).map_err(sql)?;
+    }
+    tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql)?;
+    tx.pragma_update(None, "user_version", VERSION).map_err(sql)?;
+    tx.commit().map_err(sql)
+}
+
+/// The file's schema; 0 for a file without tables.
+fn current(conn: &Connection, path: &Path) -> Result<i64, StoreError> {
+    let number =
+        |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|e| StoreError::of(path, e));
+    let (owner, found) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    match (owner, found, tables) {
+        (0, 0, 0) => Ok(0),
+        (APPLICATION_ID, 1..=VERSION, _) => Ok(found),
+        (APPLICATION_ID, _, _) if found > VERSION => {
+            Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION })
+        }
+        _ => Err(StoreError::Damaged {
+            path: path.to_owned(),
+            detail: "it belongs to another program".to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Catalog;
+    use std::path::PathBuf;
+
+    fn refusal(make: impl FnOnce(&Path)) -> (StoreError, PathBuf, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        make(&path);
+        let error = Catalog::open(folder.path()).err().unwrap();
+        (error, path, folder)
+    }
+
+    #[test]
+    fn a_newer_file_is_refused_and_kept() {
+        let (error, _, folder) = refusal(|path| {
+            drop(Catalog::open(path.parent().unwrap()).unwrap());
+            Connection::open(path).unwrap().pragma_update(None, "user_version", VERSION + 1).unwrap();
+        });
+        assert!(matches!(error, StoreError::Newer { found, .. } if found == VERSION + 1));
+        assert!(matches!(Catalog::open_or_rebuild(folder.path()), Err(StoreError::Newer { .. })));
+    }
+
+    #[test]
+    fn foreign_and_broken_files_are_refused_and_put_aside_by_an_import() {
+        let makers: [fn(&Path); 3] = [
+            |path| Connection::open(path).unwrap().execute_batch("CREATE TABLE mine (x)").unwrap(),
+            |path| std::fs::write(path, "this is no database, but it is long enough to be one").unwrap(),
+            |path| {
+                drop(Catalog::open(path.parent().unwrap()).unwrap());
+                let mut bytes = std::fs::read(path).unwrap();
+                bytes.truncate(bytes.len() / 2);
+                std::fs::write(path, bytes).unwrap();
+            },
+        ];
+        for make in makers {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("catalog.db");
+            make(&path);
+            let before = std::fs::read(&path).unwrap();
+            if let Err(error) = Catalog::open(folder.path()) {
+                assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+                assert!(error.to_string().contains("`aisle catalog import FILE` rebuilds it"));
+            }
+            let (catalog, aside) = Catalog::open_or_rebuild(folder.path()).unwrap();
+            assert!(matches!(catalog.info(), Err(StoreError::Empty)));
+            let kept = std::fs::read(aside.unwrap()).unwrap();
+            assert_eq!(kept.len(), before.len());
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Microphones and loudspeakers: which there are, and finding one by name.
+//!
+//! Promises: a machine without a sound card yields an empty list, without a
+//! panic and without the sound library's chatter on stderr. Never records or plays.
+
+use cpal::traits::{DeviceTrait, HostTrait};
+
+/// A microphone, a loudspeaker, or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SoundDevice {
+    /// What to write in the settings; stable across restarts where the system
+    /// allows ("alsa:default", "alsa:hw:CARD=PCH,DEV=0").
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Whether it records.
+    pub input: bool,
+    /// Whether it plays.
+    pub output: bool,
+}
+
+/// The devices of this machine, and which ones are used unless settings say
+/// otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SoundDevices {
+    /// All devices that can record or play, in the system's order.
+    pub all: Vec<SoundDevice>,
+    /// The id of the default microphone, when it opens.
+    pub default_input: Option<String>,
+    /// The id of the default loudspeaker, when it opens.
+    pub default_output: Option<String>,
+}
+
+impl SoundDevices {
+    /// Asks the system. What cannot be asked counts as absent.
+    #[must_use]
+    pub fn list() -> Self {
+        let _quiet = Quiet::begin();
+        let host = cpal::default_host();
+        let described = |device: &cpal::Device| {
+            Some(SoundDevice {
+                id: device.id().ok()?.to_string(),
+                name: name(device),
+                input: device.supports_input(),
+                output: device.supports_output(),
+            })
+        };
+        let id = |device: cpal::Device| device.id().ok().map(|id| id.to_string());
+        Self {
+            all: host
+                .devices()
+                .into_iter()
+                .flatten()
+                .filter(|device| !is_void(device))
+                .filter_map(|device| described(&device))
+                .filter(|device| device.input || device.output)
+                .collect(),
+            // The system names a default also where none opens, so ask for its
+            // format.
+            default_input: host
+                .default_input_device()
+                .filter(|device| device.default_input_config().is_ok())
+                .and_then(id),
+            default_output: host
+                .default_output_device()
+                .filter(|device| device.default_output_config().is_ok())
+                .and_then(id),
+        }
+    }
+}
+
+/// The loudspeaker called `wanted` (by id, or by name in any case), or the
+/// default one for `None`.
+pub(super) fn find_output(wanted: Option<&str>) -> Option<cpal::Device> {
+    let host = cpal::default_host();
+    let Some(wanted) = wanted else {
+        return host.default_output_device();
+    };
+    host.devices().ok()?.find(|device| {
+        let by_id = device.id().is_ok_and(|id| id.to_string() == wanted || id.id() == wanted);
+        by_id || name(device).to_lowercase() == wanted.to_lowercase()
+    })
+}
+
+/// Whether it is ALSA's device that discards everything and records silence.
+/// Every machine has it; it would pass for a microphone.
+fn is_void(device: &cpal::Device) -> bool {
+    device.id().is_ok_and(|id| id.id() == "null")
+}
+
+fn name(device: &cpal::Device) -> String {
+    device.description().map_or_else(|_| "unnamed device".to_owned(), |d| d.name().to_owned())
+}
+
+/// While it lives, what ALSA would print on this thread's stderr is dropped.
+///
+/// ALSA prints a page of errors for every device that is configured but absent,
+/// which is every device on a machine without a sound card. The failures
+/// themselves come back as errors.
+pub(super) struct Quiet {
+    #[cfg(target_os = "linux")]
+    _sink: Option<std::rc::Rc<std::cell::RefCell<alsa::Output>>>,
+}
+
+impl Quiet {
+    pub(super) fn begin() -> Self {
+        Self {
+            #[cfg(target_os = "linux")]
+            _sink: alsa::Output::local_error_handler().ok(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listing_never_fails_and_agrees_with_itself() {
+        let devices = SoundDevices::list();
+        assert!(devices.all.iter().all(|device| device.input || device.output));
+        if let Some(id) = &devices.default_output {
+            assert!(find_output(Some(id)).is_some());
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_no_device() {
+        let _quiet = Quiet::begin();
+        assert!(find_output(Some("no such loudspeaker")).is_none());
+    }
+}

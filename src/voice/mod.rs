@@ -1,0 +1,33 @@
+//! Voice: from sound to samples and from text to sound, in flow order.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`recording`] | a recorded shopper: WAV, FLAC or Ogg to 16 kHz mono |
+//! | `bulkhead` | keeping a decoder's panic away from the kiosk |
+//! | [`resample`] | changing the sample rate |
+//! | [`vad`] | where in the sound somebody speaks |
+//! | [`script`] | a reply cleaned and cut into pieces that can be spoken |
+//! | [`espeak`] | the espeak-ng library: text to phonemes |
+//! | [`phonemes`] | phonemes to the numbers a Piper voice was trained on |
+//! | [`tts`] | the Piper voice: text to samples, piece by piece |
+//! | [`wav`] | writing speech to a file |
+//! | [`playback`] | speaking through a loudspeaker, and falling silent at once |
+//! | [`devices`] | which microphones and loudspeakers there are |
+//!
+//! Promises: what comes in (files, text, devices) is untrusted, and at worst
+//! yields an error of one line. Never logs what a shopper said or is told.
+
+mod bulkhead;
+pub mod devices;
+pub mod espeak;
+pub mod phonemes;
+pub mod playback;
+pub mod recording;
+pub mod resample;
+pub mod script;
+pub mod tts;
+pub mod vad;
+pub mod wav;
+
+/// The sample rate of everything that listens (Whisper, Silero VAD), in hertz.
+pub const LISTENING_RATE: u32 = 16_000;

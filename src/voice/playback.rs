@@ -1,0 +1,280 @@
+//! Playback: speech through a loudspeaker, piece by piece, and silence at once.
+//!
+//! Owns the open output device. Promises: pieces follow each other without a
+//! gap; [`Playing::stop`] is heard within one device buffer; a device that is
+//! unplugged ends the wait with an error instead of hanging. Never synthesizes,
+//! never chooses another device than the one asked for.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rodio::buffer::SamplesBuffer;
+use rodio::cpal::{Error as StreamFault, ErrorKind};
+use rodio::{DeviceSinkBuilder, DeviceSinkError, MixerDeviceSink, Player};
+
+use super::devices::{Quiet, find_output};
+use super::resample::{ResampleError, resample};
+
+/// How often a waiting thread looks whether the sound is over.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A device that is this much behind has stopped for good.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What may still sit in the device's own buffer when the last sample has been
+/// handed over: twice the 50 ms that are asked for.
+const TAIL: Duration = Duration::from_millis(100);
+
+/// Why nothing is heard.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaybackError {
+    /// There is no sound card, or none by that name.
+    #[error("there is no loudspeaker{}: see `aisle doctor` for those there are", named(.0.as_deref()))]
+    NoDevice(Option<String>),
+    /// The device exists but does not open.
+    #[error("the loudspeaker{} cannot be opened: {reason}", named(.device.as_deref()))]
+    Closed { device: Option<String>, reason: String },
+    /// The device went away while it was speaking.
+    #[error("the loudspeaker stopped while speaking; is it still plugged in?")]
+    Lost,
+    /// The sound has a rate of zero.
+    #[error(transparent)]
+    Rate(#[from] ResampleError),
+}
+
+fn named(device: Option<&str>) -> String {
+    device.map(|name| format!(" {name:?}")).unwrap_or_default()
+}
+
+/// An open loudspeaker. What it plays ends when it is dropped.
+pub struct Speaker {
+    sink: MixerDeviceSink,
+    lost: Arc<AtomicBool>,
+}
+
+impl Speaker {
+    /// Opens the loudspeaker `device` (an id or a name as in
+    /// [`super::devices::SoundDevices`]), or the default one.
+    ///
+    /// # Errors
+    /// [`PlaybackError::NoDevice`] or [`PlaybackError::Closed`].
+    pub fn open(device: Option<&str>) -> Result<Self, PlaybackError> {
+        let _quiet = Quiet::begin();
+        let wanted = device.map(str::to_owned);
+        let found = find_output(device).ok_or_else(|| PlaybackError::NoDevice(wanted.clone()))?;
+        let lost = Arc::new(AtomicBool::new(false));
+        let on_fault = {
+            let lost = Arc::clone(&lost);
+            move |fault: StreamFault| note_fault(&fault, &lost)
+        };
+        let mut sink = DeviceSinkBuilder::from_device(found)
+            .and_then(|builder| builder.with_error_callback(on_fault).open_sink_or_fallback())
+            .map_err(|error| unopened(&error, wanted))?;
+        sink.log_on_drop(false);
+        Ok(Self { sink, lost })
+    }
+
+    /// Begins an utterance; give it sound with [`Playing::append`].
+    #[must_use]
+    pub fn begin(&self) -> Playing {
+        Playing {
+            player: Arc::new(Player::connect_new(self.sink.mixer())),
+            rate: self.sink.config().sample_rate(),
+            state: Arc::default(),
+            lost: Arc::clone(&self.lost),
+        }
+    }
+
+    /// Plays mono `samples` at `rate` hertz and returns when they were heard.
+    ///
+    /// # Errors
+    /// [`PlaybackError::Lost`] or [`PlaybackError::Rate`].
+    pub fn play(&self, samples: &[i16], rate: u32) -> Result<(), PlaybackError> {
+        let playing = self.begin();
+        playing.append(samples, rate)?;
+        playing.wait()
+    }
+}
+
+/// ALSA names a default device also where there is no sound card.
+fn unopened(error: &DeviceSinkError, device: Option<String>) -> PlaybackError {
+    match error {
+        DeviceSinkError::NoDevice => PlaybackError::NoDevice(device),
+        DeviceSinkError::DefaultSinkConfigError(fault)
+            if matches!(fault.kind(), ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable) =>
+        {
+            PlaybackError::NoDevice(device)
+        }
+        _ => PlaybackError::Closed { device, reason: reasons(error) },
+    }
+}
+
+/// Faults that end a stream are remembered; a glitch is not one of them.
+fn note_fault(fault: &StreamFault, lost: &AtomicBool) {
+    match fault.kind() {
+        ErrorKind::Xrun | ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied => {
+            tracing::debug!("loudspeaker: {fault}");
+        }
+        _ => {
+            // Logged once: a lost device repeats itself with every buffer.
+            if !lost.swap(true, Ordering::Relaxed) {
+                tracing::warn!("loudspeaker: {fault}");
+            }
+        }
+    }
+}
+
+/// The message of an error with those below it, on one line.
+fn reasons(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(cause) = below {
+        text = format!("{text}: {cause}");
+        below = cause.source();
+    }
+    text.replace('\n', " ")
+}
+
+#[derive(Default)]
+struct State {
+    stopped: bool,
+    /// The length of all sound appended so far.
+    queued: Duration,
+}
+
+/// One utterance being spoken. Clones control the same utterance, from any
+/// thread.
+#[derive(Clone)]
+pub struct Playing {
+    player: Arc<Player>,
+    rate: NonZero<u32>,
+    state: Arc<Mutex<State>>,
+    lost: Arc<AtomicBool>,
+}
+
+impl Playing {
+    /// Adds mono `samples` at `rate` hertz behind what is already there; nothing
+    /// once the utterance was stopped.
+    ///
+    /// # Errors
+    /// [`PlaybackError::Lost`] or [`PlaybackError::Rate`].
+    pub fn append(&self, samples: &[i16], rate: u32) -> Result<(), PlaybackError> {
+        if self.lost.load(Ordering::Relaxed) {
+            return Err(PlaybackError::Lost);
+        }
+        if samples.is_empty() {
+            return Ok(());
+        }
+        // Resampled here, once and well: the mixer would interpolate linearly.
+        let sound = samples.iter().map(|&s| f32::from(s) / 32_768.0).collect();
+        let sound = resample(sound, rate, self.rate.get())?;
+        let mut state = self.state();
+        if !state.stopped {
+            state.queued += Duration::from_secs_f64(sound.len() as f64 / f64::from(self.rate.get()));
+            self.player.append(SamplesBuffer::new(NonZero::<u16>::MIN, self.rate, sound));
+        }
+        Ok(())
+    }
+
+    /// Falls silent at once and for good. Safe to call twice.
+    pub fn stop(&self) {
+        let mut state = self.state();
+        state.stopped = true;
+        self.player.stop();
+    }
+
+    /// Whether everything appended so far has been handed to the device.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.player.empty()
+    }
+
+    /// Waits until everything appended so far was heard, or was stopped.
+    ///
+    /// # Errors
+    /// [`PlaybackError::Lost`] when the device went away or makes no progress.
+    pub fn wait(&self) -> Result<(), PlaybackError> {
+        let deadline = Instant::now() + self.state().queued + PATIENCE;
+        while !self.player.empty() {
+            if self.state().stopped {
+                return Ok(());
+            }
+            if self.lost.load(Ordering::Relaxed) || Instant::now() > deadline {
+                self.stop();
+                return Err(PlaybackError::Lost);
+            }
+            sleep(LOOK);
+        }
+        sleep(TAIL);
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Both fields are plain values: a panic elsewhere cannot break them.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_loudspeaker_is_named() {
+        let error = Speaker::open(Some("no such thing")).err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "there is no loudspeaker \"no such thing\": see `aisle doctor` for those there are"
+        );
+    }
+
+    #[test]
+    fn a_glitch_is_survived_and_a_lost_device_is_remembered() {
+        let lost = AtomicBool::new(false);
+        note_fault(&StreamFault::new(ErrorKind::Xrun), &lost);
+        assert!(!lost.load(Ordering::Relaxed));
+        note_fault(&StreamFault::new(ErrorKind::DeviceNotAvailable), &lost);
+        assert!(lost.load(Ordering::Relaxed));
+    }
+
+    /// An utterance whose device never asks for a sample.
+    fn deaf() -> (Playing, rodio::queue::SourcesQueueOutput) {
+        let (player, output) = Player::new();
+        let rate = NonZero::new(48_000).unwrap();
+        let lost = Arc::default();
+        (Playing { player: Arc::new(player), rate, state: Arc::default(), lost }, output)
+    }
+
+    #[test]
+    fn what_was_stopped_stays_silent() {
+        let (playing, _output) = deaf();
+        playing.append(&[1_000; 2_205], 22_050).unwrap();
+        assert!(!playing.is_over());
+        playing.clone().stop();
+        playing.append(&[1_000; 2_205], 22_050).unwrap();
+        playing.wait().unwrap();
+        assert_eq!(playing.player.len(), 1, "nothing was added after the stop");
+    }
+
+    #[test]
+    fn a_lost_device_ends_the_wait() {
+        let (playing, _output) = deaf();
+        playing.append(&[1_000; 2_205], 22_050).unwrap();
+        playing.lost.store(true, Ordering::Relaxed);
+        assert!(matches!(playing.wait(), Err(PlaybackError::Lost)));
+        assert!(matches!(playing.append(&[1], 22_050), Err(PlaybackError::Lost)));
+    }
+
+    #[test]
+    fn samples_reach_the_device_in_order_at_its_rate() {
+        let (playing, output) = deaf();
+        playing.append(&[16_384; 2_205], 22_050).unwrap();
+        playing.append(&[-16_384; 2_205], 22_050).unwrap();
+        let heard: Vec<f32> = output.take(9_600).collect();
+        let near = |at: usize, level: f32| (heard[at] - level).abs() < 0.05;
+        assert!(near(2_400, 0.5) && near(7_200, -0.5), "{} {}", heard[2_400], heard[7_200]);
+    }
+}
