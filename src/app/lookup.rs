@@ -213,9 +213,17 @@ fn filters(constraints: &Constraints) -> Filters {
     }
 }
 
+/// Products whose description merely mentions what was asked for are no match:
+/// oat cookies are not oat milk. They are offered as what they are.
 fn take(findings: &mut Findings, outcome: SearchOutcome) {
     let found = |hit: Hit| Found { product: hit.product, reason: hit.reason };
-    findings.no_match = outcome.no_match;
-    findings.found = outcome.hits.into_iter().map(found).collect();
-    findings.alternatives = outcome.alternatives.into_iter().map(found).collect();
+    let (mentions, hits): (Vec<_>, Vec<_>) = outcome.hits.into_iter().partition(|hit| hit.is_mention);
+    findings.no_match = hits.is_empty();
+    findings.found = hits.into_iter().map(found).collect();
+    let nearest: Vec<_> = if findings.no_match {
+        mentions.into_iter().chain(outcome.alternatives).collect()
+    } else {
+        Vec::new()
+    };
+    findings.alternatives = nearest.into_iter().map(found).collect();
 }

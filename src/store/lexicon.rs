@@ -105,6 +105,15 @@ impl Lexicon {
         let stems = statement
             .query_map([], |row| Ok((row.get(0)?, StemCount { products: row.get(1)?, named: row.get(2)? })))?
             .collect::<rusqlite::Result<_>>()?;
+        Ok(Self::new(version, products, entries, stems))
+    }
+
+    fn new(
+        version: CatalogVersion,
+        products: u32,
+        entries: Vec<Entry>,
+        stems: HashMap<String, StemCount>,
+    ) -> Self {
         let by_text = entries.iter().enumerate().map(|(at, entry)| (entry.text.clone(), at)).collect();
         let mut by_sound: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, entry) in entries.iter().enumerate() {
@@ -113,7 +122,7 @@ impl Lexicon {
             }
         }
         is_english("", ""); // Reads the word list now, not in a shopper's turn.
-        Ok(Self { version, products, entries, by_text, by_sound, stems })
+        Self { version, products, entries, by_text, by_sound, stems }
     }
 
     pub(super) fn version(&self) -> &CatalogVersion {
@@ -260,4 +269,63 @@ pub(super) fn sounds(word: &str) -> Vec<String> {
 fn letters(word: &str) -> u32 {
     word.bytes()
         .fold(0, |set, byte| set | 1 << if byte.is_ascii_lowercase() { u32::from(byte - b'a') } else { 26 })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::store::analysis::Tally;
+
+    /// The lexicon of products with these titles.
+    pub(in crate::store) fn of(titles: &[&str]) -> Lexicon {
+        let mut tally = Tally::default();
+        for title in titles {
+            let json = serde_json::json!({"sku": "A", "title": title});
+            tally.add(&serde_json::from_value(json).unwrap());
+        }
+        let entry = |(text, count): (String, crate::store::analysis::WordCount)| Entry {
+            letters: letters(&text),
+            chars: text.chars().count(),
+            sounds: sounds(&text),
+            stem: count.stem,
+            products: count.products,
+            heads: count.heads,
+            text,
+        };
+        let version = CatalogVersion { number: 1, digest: String::new() };
+        let products = u32::try_from(titles.len()).unwrap();
+        Lexicon::new(version, products, tally.words.into_iter().map(entry).collect(), tally.stems)
+    }
+
+    #[test]
+    fn misspellings_are_corrected_towards_names() {
+        let lexicon = of(&["Broccoli", "Avocado", "Lamb Chops", "Feta", "Cherry Tomatoes", "Oat Milk"]);
+        let correct = |word| lexicon.correct(word).map(|(text, _)| text);
+        assert_eq!(correct("brockoli"), Some("broccoli"));
+        assert_eq!(correct("avacado"), Some("avocado"));
+        assert_eq!(correct("tomatos"), Some("tomatoes"));
+        assert_eq!(correct("xylophone"), None);
+        assert_eq!(correct("fta"), None, "too short");
+        assert_eq!(correct("chops2"), None, "numbers are meant");
+        assert_eq!(lexicon.split("oatmilk"), Some(("oat", "milk")));
+        assert_eq!(lexicon.split("milkoat!"), None);
+    }
+
+    #[test]
+    fn plain_words_are_known() {
+        for word in ["lamp", "charger", "tires", "boots"] {
+            assert!(is_english(word, &Analyst::default().stem(word)), "{word}");
+        }
+        assert!(!is_english("brockoli", "brockoli"));
+        assert_eq!(of(&["Flour"]).homophone("flower").map(|(text, _)| text), Some("flour"));
+        assert_eq!(of(&["Bread"]).homophone("flower"), None);
+    }
+
+    #[test]
+    fn rare_words_weigh_more() {
+        let lexicon = of(&["Whole Milk", "Oat Milk", "Milk", "Bread"]);
+        assert!(lexicon.rarity("milk") < lexicon.rarity("oat"));
+        assert!(lexicon.rarity("oat") < lexicon.rarity("unknown"));
+        assert!((lexicon.rarity("unknown") - 1.0).abs() < 1e-9);
+    }
 }

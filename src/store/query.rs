@@ -286,3 +286,47 @@ fn corrected(found: Option<(&str, &str)>) -> Option<Reading> {
         corrected: Some(text.to_owned()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::lexicon::tests::of;
+    use super::*;
+
+    /// The query's words as they are read first, the head noun in capitals, what
+    /// need not match in brackets.
+    fn read(text: &str) -> Vec<String> {
+        let lexicon = of(&["Oat Milk 1 L", "Tuna in Water", "Cat Food", "Bread"]);
+        let query = Query::parse(text, &lexicon, &|_, _| false);
+        let show = |term: Term| {
+            let word = term.readings[0].stems.join(" ");
+            let word = if term.is_head { word.to_uppercase() } else { word };
+            if term.is_required { word } else { format!("[{word}]") }
+        };
+        query.terms.into_iter().map(show).collect()
+    }
+
+    #[test]
+    fn shells_containers_and_sizes_are_told_from_content() {
+        assert_eq!(read("Do you have any oat milk, please?"), ["oat", "MILK"]);
+        assert_eq!(read("I'm looking for 2 liters of milk"), ["[2l]", "MILK"]);
+        assert_eq!(read("a bottle of water"), ["WATER"]);
+        assert_eq!(read("bread gluten free"), ["BREAD", "gluten", "free"]);
+        assert_eq!(read("food for my cat"), ["FOOD", "cat"]);
+        assert_eq!(read("food for my grandson"), ["FOOD", "[grandson]"]);
+        assert_eq!(read("bread without seeds"), ["BREAD"]);
+        assert_eq!(read("the best bread"), ["[best]", "BREAD"]);
+        assert_eq!(read("where is the"), [""; 0]);
+    }
+
+    #[test]
+    fn a_word_is_read_in_several_ways() {
+        let lexicon = of(&["Watermelon", "Oat Milk"]);
+        let readings = |text: &str| -> Vec<Vec<String>> {
+            let query = Query::parse(text, &lexicon, &|_, _| false);
+            query.terms[0].readings.iter().map(|reading| reading.stems.clone()).collect()
+        };
+        assert_eq!(readings("water melon"), [["water"], ["watermelon"]]);
+        assert_eq!(readings("oatmilk"), [vec!["oatmilk"], vec!["oat", "milk"]]);
+        assert_eq!(readings("watermellon"), [["watermellon"], ["watermelon"]]);
+    }
+}

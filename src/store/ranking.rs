@@ -258,3 +258,51 @@ fn same(a: &[&str], b: &[&str]) -> bool {
 fn is_number(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_digit())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::analysis::Tally;
+    use super::super::lexicon::tests::of;
+    use super::*;
+
+    fn judge(query: &str, product: &serde_json::Value) -> Ranked {
+        let fields = Tally::default().add(&serde_json::from_value(product.clone()).unwrap());
+        let candidate = Candidate {
+            title: fields.title,
+            synonyms: fields.synonyms,
+            kind: fields.kind,
+            description: fields.description,
+            heads: fields.heads,
+            stock: product["stock"].as_i64(),
+            ..Candidate::default()
+        };
+        let lexicon = of(&["Whole Milk", "Milk Chocolate", "Oat Cookies", "Bread"]);
+        rank(&Query::parse(query, &lexicon, &|_, _| false), &candidate, 0.0)
+    }
+
+    #[test]
+    fn the_thing_itself_comes_before_what_is_made_with_it() {
+        let milk = judge("milk", &serde_json::json!({"sku": "A", "title": "Whole Milk 1 L"}));
+        let bar = judge("milk", &serde_json::json!({"sku": "B", "title": "Milk Chocolate"}));
+        let cookies =
+            judge("milk", &serde_json::json!({"sku": "C", "title": "Cookies", "description": "With milk."}));
+        assert!(milk.score > bar.score && bar.score > cookies.score);
+        assert!(milk.is_head && !bar.is_head && cookies.is_mention && !bar.is_mention);
+    }
+
+    #[test]
+    fn stock_decides_only_between_equals() {
+        let out = judge("milk", &serde_json::json!({"sku": "A", "title": "Milk", "stock": 0}));
+        let there = judge("milk", &serde_json::json!({"sku": "B", "title": "Milk", "stock": 3}));
+        let worse = judge("milk", &serde_json::json!({"sku": "C", "title": "Milk Bread", "stock": 3}));
+        assert!(there.score > out.score && out.score > worse.score);
+    }
+
+    #[test]
+    fn cover_says_how_much_was_found() {
+        let half = judge("oat milk", &serde_json::json!({"sku": "A", "title": "Whole Milk"}));
+        assert!(half.cover > 0.3 && half.cover < 0.7 && half.has_head);
+        let headless = judge("oat milk", &serde_json::json!({"sku": "A", "title": "Oat Cookies"}));
+        assert!(!headless.has_head);
+    }
+}

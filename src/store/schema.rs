@@ -14,6 +14,7 @@ const STEPS: &[&[&str]] = &[&[STEP_1, SEARCH_TABLE]];
 
 /// The schema this program writes.
 pub(super) const VERSION: i64 = 1;
+const _: () = assert!(STEPS.len() as i64 == VERSION, "every step counts");
 
 // Lists and maps are JSON in their column. `search` holds analysed words (see
 // `words`), so the plain tokenizer only splits at spaces; `heads` are the words

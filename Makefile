@@ -1,0 +1,87 @@
+# Two commands do everything on a fresh Debian machine with Rust:
+#   make demo   a recorded shopper is heard, understood and answered aloud
+#   make test   all checks
+# The rest: make build, models, eval, bench, test-full, doctor, clean.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/aisle/target
+export AISLE_MODELS ?= $(HOME)/.cache/aisle/models
+BIN := $(CARGO_TARGET_DIR)/release
+AISLE := $(BIN)/aisle
+OUT := $(CARGO_TARGET_DIR)/demo
+
+# What the build and the kiosk need from Debian; each is installed only when missing.
+PACKAGES := build-essential cmake clang libclang-dev pkg-config libasound2-dev \
+            libespeak-ng1 espeak-ng-data ca-certificates
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: help packages build models demo test test-full lint eval bench doctor clean
+
+help:
+	@sed -n '2,4p' Makefile | sed 's/^# //'
+
+packages:
+	@missing=()
+	for package in $(PACKAGES); do
+	  dpkg-query -W -f='$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$$package")
+	done
+	python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+	if [ $${#missing[@]} -gt 0 ]; then
+	  echo "Installing: $${missing[*]}"
+	  $(SUDO) apt-get update -q
+	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends "$${missing[@]}"
+	fi
+	command -v cargo >/dev/null || { echo "Rust is missing: install it first (rustc 1.92 or later)"; exit 1; }
+
+build: packages
+	@echo "Building (the first time takes some minutes) ..."
+	cargo build --release --locked --bins
+
+models: build
+	@$(AISLE) models fetch
+
+demo: models
+	@mkdir -p "$(OUT)"
+	$(AISLE) catalog import firmware-config/demo-store/catalog.jsonl
+	echo
+	echo "A recorded shopper orders at the café:"
+	$(AISLE) ask --wav tests/recordings/order-1.flac --say "$(OUT)/order.wav"
+	echo
+	echo "Another one types:"
+	$(AISLE) ask "where can I find gluten free pasta" --say "$(OUT)/typed.wav"
+	echo
+	echo "The spoken replies: $(OUT)/order.wav and $(OUT)/typed.wav"
+	if command -v aplay >/dev/null && aplay -l >/dev/null 2>&1; then
+	  $(AISLE) ask "where can I find gluten free pasta" --play >/dev/null || true
+	fi
+	echo "Ask it yourself:  $(AISLE) ask \"do you have oat milk\""
+
+lint:
+	@cargo fmt --check
+	if cargo clippy --version >/dev/null 2>&1; then
+	  cargo clippy --release --locked --all-targets -- -D warnings
+	fi
+	if cargo deny --version >/dev/null 2>&1; then cargo deny check; fi
+
+test: models lint
+	@cargo test --release --locked
+
+# What takes longer than `make test` should.
+test-full: test
+	@AISLE_LONG_TESTS=1 cargo test --release --locked
+
+# Answer quality and latency; reads $$AISLE_EVAL_DATA, else the shipped cases.
+eval: models
+	@cargo bench --locked --bench eval
+
+bench: eval
+
+doctor: build
+	@$(AISLE) doctor
+
+clean:
+	@cargo clean

@@ -1,0 +1,293 @@
+//! The catalog on disk: what an import takes and refuses, and that whatever
+//! happens to it, shoppers see the old catalog or the new one.
+
+mod support;
+
+use aisle::domain::{Gtin, Sku};
+use aisle::store::{Catalog, ImportError, ImportLimits, SearchRequest, StoreError};
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use support::{HEADER, demo, demo_file, import, made_up, write};
+
+fn ask(text: &str) -> SearchRequest {
+    SearchRequest { text: text.to_owned(), limit: 10, ..SearchRequest::default() }
+}
+
+#[test]
+fn the_demo_store_is_imported_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(folder.path()).unwrap();
+    assert!(matches!(catalog.info(), Err(StoreError::Empty)));
+    let report = import(&catalog, &demo_file()).unwrap();
+    assert_eq!(report.rejected, []);
+    assert_eq!(report.replaced, None);
+
+    let info = catalog.info().unwrap();
+    assert_eq!((info.version.number, info.products), (1, report.accepted));
+    assert_eq!(info.version.digest.len(), 64);
+    assert!(info.as_of.is_some());
+    let stats = catalog.stats().unwrap();
+    assert_eq!(stats.products, report.accepted);
+    assert!(stats.made_to_order > 0 && stats.areas > 0 && stats.option_groups > 0);
+    assert_eq!(catalog.option_groups().unwrap().len() as u64, stats.option_groups);
+    assert_eq!(catalog.areas().unwrap().len() as u64, stats.areas);
+    assert_eq!(catalog.made_to_order().unwrap().len() as u64, stats.made_to_order);
+    assert!(catalog.kiosk().unwrap().is_some());
+
+    // What went in comes out: every product of the file, field by field.
+    let mut products = 0;
+    for line in std::fs::read_to_string(demo_file()).unwrap().lines() {
+        let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
+        if record["record"] != "product" {
+            continue;
+        }
+        record.as_object_mut().unwrap().remove("record");
+        let given: aisle::domain::Product = serde_json::from_value(record).unwrap();
+        let kept = catalog.product(&given.sku).unwrap().unwrap();
+        assert_eq!(kept, given);
+        if let Some(gtin) = given.gtin {
+            assert_eq!(catalog.by_gtin(gtin).unwrap().unwrap().sku, given.sku);
+        }
+        products += 1;
+    }
+    assert_eq!(products, report.accepted);
+
+    let again = import(&catalog, &demo_file()).unwrap();
+    assert_eq!((again.version.number, again.replaced), (2, Some(info.version)));
+    assert_eq!(catalog.info().unwrap().products, report.accepted);
+}
+
+#[test]
+fn products_are_read_by_list_category_and_number() {
+    let (_folder, catalog) = demo();
+    let milk = catalog.in_category(&["dairy & eggs", "MILK"], 100).unwrap();
+    assert!(milk.len() > 5 && milk.iter().all(|p| p.category == ["Dairy & Eggs", "Milk"]));
+    assert_eq!(catalog.in_category(&["Dairy & Eggs"], 3).unwrap().len(), 3);
+    assert!(catalog.in_category(&["Dairy"], 3).unwrap().is_empty(), "levels are whole names");
+    let wanted: Vec<Sku> = [&milk[2], &milk[0]].map(|p| p.sku.clone()).to_vec();
+    let unknown = Sku::new("no such thing").unwrap();
+    let found = catalog.products(&[wanted[0].clone(), unknown.clone(), wanted[1].clone()]).unwrap();
+    assert_eq!(found.into_iter().map(|p| p.sku).collect::<Vec<_>>(), wanted);
+    assert_eq!(catalog.product(&unknown).unwrap(), None);
+    assert_eq!(catalog.by_gtin(Gtin::parse("4006381333931").unwrap()).unwrap(), None);
+    let words = catalog.vocabulary().unwrap();
+    assert!(words.brands.contains(&"Arla".to_owned()) && words.categories.contains(&"Milk".to_owned()));
+    assert!(words.words["milk"] > 5);
+}
+
+#[test]
+fn bad_lines_are_left_out_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(folder.path()).unwrap();
+    let product = |fields: &str| format!(r#"{{"record":"product",{fields}}}"#);
+    let lines = [
+        "\u{feff}".to_owned() + HEADER,
+        // Refers ahead to an aisle that follows: fine.
+        product(r#""sku":"A","title":"Good\u0007 jam","location":{"aisle":"1","bay":2}"#),
+        r#"{"record":"aisle","id":"1","name":"One","x":1,"y":2,"bays":3,"shelves":4}"#.to_owned(),
+        String::new(),
+        product(r#""sku":"A","title":"Twice""#),
+        product(r#""sku":"B","title":"No such aisle","location":{"aisle":"9"}"#),
+        product(r#""sku":"C","title":"No such group","option_groups":["size"]"#),
+        product(r#""sku":"D","title":"Dear","price_cents":1000001"#),
+        product(r#""sku":"E","title":"Mistyped","gtin":"4006381333932""#),
+        product(r#""sku":"F","title":"Odd","colour":"red""#),
+        product(r#""sku":"G","title":" \u0000 ""#),
+        "garbage".to_owned(),
+    ];
+    let file = write(folder.path(), "bad.jsonl", &lines.join("\r\n"));
+    let report = import(&catalog, &file).unwrap();
+    let named: Vec<(u64, &str)> = report.rejected.iter().map(|e| (e.line, e.reason.as_str())).collect();
+    let expected = [
+        (5, "sku A was already given on line 2"),
+        (6, "aisle \"9\" is not declared"),
+        (7, "option group \"size\" is not declared"),
+        (8, "price_cents is 1000001; prices from 0 to 1000000 are taken"),
+        (9, "the GTIN 4006381333932 ends with check digit 2"),
+        (10, "unknown field `colour`"),
+        (11, "title is empty"),
+        (12, "not JSON: expected value"),
+    ];
+    assert_eq!(named.len(), expected.len(), "{named:?}");
+    for ((line, reason), (at, starts)) in named.iter().zip(expected) {
+        assert!(*line == at && reason.starts_with(starts), "line {line}: {reason}");
+    }
+    assert_eq!((report.accepted, report.rejected_lines), (1, 8));
+    let kept = catalog.product(&Sku::new("A").unwrap()).unwrap().unwrap();
+    assert_eq!(kept.title, "Good jam");
+}
+
+#[test]
+fn a_file_without_sense_changes_nothing() {
+    let (folder, catalog) = demo();
+    let before = catalog.info().unwrap();
+    let bad_lines = |good: usize, bad: usize| made_up("plum", good) + &"nonsense\n".repeat(bad);
+    let refused = |name: &str, text: &str| {
+        let error = import(&catalog, &write(folder.path(), name, text)).unwrap_err();
+        assert!(!error.to_string().contains('\n'), "one line: {error}");
+        error
+    };
+    assert!(matches!(refused("none", HEADER), ImportError::NoProducts { .. }));
+    let headless = made_up("plum", 3).lines().skip(1).collect::<Vec<_>>().join("\n");
+    assert!(matches!(refused("headless", &headless), ImportError::NoHeader { .. }));
+    assert!(matches!(refused("text", "Dear shop,\nplease"), ImportError::NoHeader { .. }));
+    assert!(matches!(refused("empty", ""), ImportError::Feed(_)));
+    assert!(matches!(refused("binary", "PK\u{3}\u{4}\0\0"), ImportError::Feed(_)));
+    assert!(matches!(import(&catalog, Path::new("/nonexistent")).unwrap_err(), ImportError::Feed(_)));
+    assert!(matches!(
+        refused("long", &"x".repeat(3 << 20)),
+        ImportError::NoHeader { bad } if bad[0].reason.starts_with("longer than")
+    ));
+    let ImportError::TooManyBad { count, allowed, bad, .. } = refused("bad", &bad_lines(10, 21)) else {
+        panic!("21 bad lines of 32 were taken");
+    };
+    assert_eq!((count, allowed, bad.len(), bad[0].line), (21, 20, 21, 12));
+    assert_eq!(catalog.info().unwrap(), before);
+    assert!(!catalog.search(&ask("milk")).unwrap().hits.is_empty());
+
+    // 20 bad lines always pass, more only within 5 %.
+    let file = write(folder.path(), "few", &bad_lines(10, 20));
+    assert_eq!(import(&catalog, &file).unwrap().rejected_lines, 20);
+    let file = write(folder.path(), "many", &bad_lines(1000, 50));
+    assert_eq!(import(&catalog, &file).unwrap().accepted, 1000);
+    let strict = ImportLimits { bad_lines: 0, bad_share: 0.0, ..ImportLimits::default() };
+    let mut feed = aisle::feeds::NativeFeed::open(&file).unwrap();
+    assert!(catalog.import(&mut feed, &strict, &mut |_| {}).is_err());
+}
+
+#[test]
+fn searches_go_on_during_imports() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(folder.path()).unwrap();
+    let plum = write(folder.path(), "plum.jsonl", &made_up("plum", 700));
+    let pear = write(folder.path(), "pear.jsonl", &made_up("pear", 400));
+    import(&catalog, &plum).unwrap();
+    let done = AtomicBool::new(false);
+    let asked: usize = std::thread::scope(|scope| {
+        let shopper = || {
+            let mut asked = 0;
+            while !done.load(Ordering::Relaxed) || asked == 0 {
+                let outcome = catalog.search(&ask("plum or pear jam")).unwrap();
+                let titles: BTreeSet<String> = (outcome.hits.iter())
+                    .map(|hit| hit.product.title.split(' ').next().unwrap_or_default().to_owned())
+                    .collect();
+                assert!(titles.len() <= 1, "one catalog at a time: {titles:?}");
+                let products = catalog.info().unwrap().products;
+                assert!(products == 700 || products == 400, "{products}");
+                asked += 1;
+            }
+            asked
+        };
+        let shoppers = [scope.spawn(shopper), scope.spawn(shopper)];
+        for _ in 0..5 {
+            import(&catalog, &pear).unwrap();
+            import(&catalog, &plum).unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+        shoppers.into_iter().map(|shopper| shopper.join().unwrap()).sum()
+    });
+    assert!(asked >= 2);
+    assert_eq!(catalog.info().unwrap().version.number, 11);
+}
+
+/// Tells a child process of this test program what to do, see [`child`].
+const TASK: &str = "AISLE_TEST_CHILD_TASK";
+
+/// Not a test by itself: what the child processes of the tests below run.
+#[test]
+fn child() {
+    let Ok(task) = std::env::var(TASK) else {
+        return;
+    };
+    let (task, folder) = task.split_once(' ').unwrap();
+    let folder = Path::new(folder);
+    let catalog = Catalog::open(folder).unwrap();
+    if task == "once" {
+        match import(&catalog, &folder.join("plum.jsonl")) {
+            Ok(_) => println!("imported"),
+            Err(error) => println!("refused: {error}"),
+        }
+        return;
+    }
+    println!("ready");
+    loop {
+        for name in ["plum.jsonl", "pear.jsonl"] {
+            import(&catalog, &folder.join(name)).unwrap();
+            println!("imported");
+        }
+    }
+}
+
+/// This program again, to run [`child`], started by a shell that first does
+/// `setup`.
+fn spawn(setup: &str, task: &str, folder: &Path) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!("{setup}exec \"$0\" \"$@\"")])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env(TASK, format!("{task} {}", folder.display()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    command
+}
+
+#[test]
+fn a_killed_import_leaves_the_old_catalog_or_the_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "plum.jsonl", &made_up("plum", 600));
+    write(folder.path(), "pear.jsonl", &made_up("pear", 450));
+    let mut seen = BTreeSet::new();
+    // A fixed walk over the moments of an import (some 30 ms each).
+    let mut wait: u64 = 1;
+    for round in 0..30 {
+        let mut child = spawn("", "loop", folder.path()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let sign = if round % 2 == 0 { "ready" } else { "imported" };
+        while !lines.next().unwrap().unwrap().contains(sign) {}
+        wait = wait * 37 % 113;
+        std::thread::sleep(Duration::from_millis(wait));
+        assert!(child.try_wait().unwrap().is_none(), "the child stopped by itself");
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        let (catalog, aside) = Catalog::open_or_rebuild(folder.path()).unwrap();
+        assert_eq!(aside, None, "the file is whole");
+        let info = match catalog.info() {
+            Err(StoreError::Empty) => continue, // Killed in the very first import.
+            info => info.unwrap(),
+        };
+        assert!(matches!(info.products, 600 | 450), "{info:?}");
+        let name = if info.products == 600 { "plum" } else { "pear" };
+        let hits = catalog.search(&ask(&format!("{name} jam 7"))).unwrap().hits;
+        assert_eq!(hits[0].product.sku.as_str(), format!("{name}-7"));
+        assert_eq!(hits[0].product.price_cents, Some(7));
+        seen.insert(info.version.number);
+    }
+    assert!(seen.len() > 1, "imports went on between the kills");
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_catalog() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = write(folder.path(), "small.jsonl", &made_up("pear", 20));
+    write(folder.path(), "plum.jsonl", &made_up("plum", 5000));
+    let catalog = Catalog::open(folder.path()).unwrap();
+    import(&catalog, &small).unwrap();
+    let before = catalog.info().unwrap();
+    // No file may grow past 1,000 blocks of 512 bytes; the signal that would
+    // end the process is ignored, so that writes fail as on a full disk.
+    let output = spawn("trap '' XFSZ; ulimit -f 1000; ", "once", folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("refused: the disk that holds") && said.contains("is full"), "{said}");
+    assert_eq!(catalog.info().unwrap(), before);
+    assert!(!catalog.search(&ask("pear jam")).unwrap().hits.is_empty());
+    let output = spawn("", "once", folder.path()).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("imported"));
+    assert_eq!(catalog.info().unwrap().products, 5000, "another process's import is seen");
+    assert_eq!(catalog.search(&ask("plum jam 7")).unwrap().hits[0].product.sku.as_str(), "plum-7");
+}

@@ -1,0 +1,302 @@
+//! What the search finds in the demo store: a table of queries as shoppers say,
+//! type and mishear them, wishes as filters, and texts meant to do harm.
+
+mod support;
+
+use aisle::domain::product::AllergenFact;
+use aisle::store::{Catalog, Filters, SearchOutcome, SearchRequest};
+use proptest::prelude::*;
+use std::sync::OnceLock;
+
+fn store() -> &'static Catalog {
+    static STORE: OnceLock<(tempfile::TempDir, Catalog)> = OnceLock::new();
+    &STORE.get_or_init(support::demo).1
+}
+
+fn search(text: &str, filters: Filters) -> SearchOutcome {
+    store().search(&SearchRequest { text: text.to_owned(), limit: 10, filters }).unwrap()
+}
+
+enum Want {
+    /// The first hit's title holds one of these.
+    First(&'static [&'static str]),
+    /// Each of the first three hits is in one of these narrowest categories.
+    Kind(&'static [&'static str]),
+    /// One of the first three titles holds one of these.
+    Top(&'static [&'static str]),
+    NoMatch,
+}
+use Want::{First, Kind, NoMatch, Top};
+
+#[rustfmt::skip]
+const TABLE: &[(&str, Want)] = &[
+    // Plain names: the thing itself, not what is made with it.
+    ("milk", Kind(&["Milk"])),
+    ("apple", First(&["Apple"])),
+    ("apples", Kind(&["Fruit"])),
+    ("orange", First(&["Orange"])),
+    ("banana", First(&["Banana"])),
+    ("tomatoes", First(&["Tomato"])),
+    ("cucumber", First(&["Cucumber"])),
+    ("chocolate", Kind(&["Chocolate & Candy"])),
+    ("bread", Kind(&["Bread"])),
+    ("cheese", Kind(&["Cheese"])),
+    ("eggs", Kind(&["Eggs"])),
+    ("butter", Kind(&["Cream & Butter"])),
+    ("yogurt", Kind(&["Yogurt"])),
+    ("chicken", Kind(&["Poultry", "Prepared Food"])),
+    ("salt", First(&["Salt"])),
+    ("sugar", Kind(&["Flour & Sugar"])),
+    ("rice", Kind(&["Rice & Grains"])),
+    ("honey", First(&["Honey"])),
+    ("beer", First(&["Beer", "Lager"])),
+    ("tuna", First(&["Tuna"])),
+    ("shampoo", First(&["Shampoo"])),
+    ("coffee", First(&["coffee"])),
+    ("latte", First(&["latte"])),
+    // Two and more words.
+    ("apple juice", First(&["Apple Juice"])),
+    ("chocolate milk", First(&["Chocolate Milk"])),
+    ("dark chocolate", First(&["Dark Chocolate"])),
+    ("peanut butter", First(&["Peanut Butter 454 g", "Peanut Butter 340 g"])),
+    ("olive oil", First(&["Olive Oil"])),
+    ("greek yogurt", First(&["Greek Yogurt"])),
+    ("gluten free bread", First(&["Gluten-Free"])),
+    ("gluten-free pasta", Kind(&["Pasta"])),
+    ("vegan cheese", Top(&["Vegan"])),
+    ("lactose free milk", First(&["Lactose-Free"])),
+    ("brown sugar", First(&["Brown Sugar"])),
+    ("ground beef", First(&["Ground Beef"])),
+    ("chicken wings", First(&["Chicken Wings"])),
+    ("toilet paper", First(&["Toilet Paper"])),
+    ("black beans", First(&["Black Beans"])),
+    ("ice cream", Kind(&["Ice Cream"])),
+    ("sparkling water", First(&["Sparkling Water"])),
+    ("christmas lights", First(&["String Lights"])),
+    ("halal chicken", First(&["Halal"])),
+    ("2% milk", First(&["2% Milk", "2 % Milk"])),
+    ("two percent milk", First(&["2% Milk", "2 % Milk"])),
+    // As it is said.
+    ("do you have any oat milk", Top(&["Oat Milk", "Oat Drink"])),
+    ("I'm looking for peanut butter, please", Top(&["Peanut Butter"])),
+    ("where can I find the toothpaste?", First(&["Toothpaste"])),
+    ("a dozen eggs", Kind(&["Eggs"])),
+    ("a bottle of red wine", First(&["Red Wine"])),
+    ("a loaf of bread", Kind(&["Bread"])),
+    ("food for my cat", Kind(&["Cat"])),
+    ("something for a headache", Kind(&["Medicine"])),
+    ("stuffing for the turkey", First(&["Stuffing"])),
+    // Other words for it.
+    ("oj", First(&["Orange Juice"])),
+    ("loo roll", First(&["Toilet Paper"])),
+    ("nappies", First(&["Diapers"])),
+    ("bin liners", First(&["Trash Bags"])),
+    ("courgette", First(&["Zucchini"])),
+    ("double a batteries", First(&["AA Batteries"])),
+    ("paracetamol", First(&["Acetaminophen"])),
+    // Misspelled.
+    ("brockoli", First(&["Broccoli"])),
+    ("avacado", First(&["Avocado"])),
+    ("mozarella", First(&["Mozzarella"])),
+    ("chedar cheese", First(&["Cheddar"])),
+    ("yoghurt", Kind(&["Yogurt"])),
+    ("zuchini", First(&["Zucchini"])),
+    ("spagetti", First(&["Spaghetti"])),
+    ("tooth paste", First(&["Toothpaste"])),
+    ("oatmilk", Top(&["Oat Milk", "Oat Drink"])),
+    ("water melon", First(&["Watermelon"])),
+    ("jalapeno", First(&["Jalapeño"])),
+    // Misheard.
+    ("all purpose flower", First(&["Flour"])),
+    ("leaks", First(&["Leek"])),
+    ("serial", Kind(&["Cereal & Oats"])),
+    ("cheery tomatoes", First(&["Cherry Tomatoes"])),
+    ("all pro almond drink", Top(&["Alpro Unsweetened Almond"])),
+    ("red beat", First(&["Red Beet"])),
+    // Several things at once.
+    ("milk and eggs", Top(&["Milk"])),
+    ("milk, eggs and bread", Top(&["Eggs"])),
+    ("mac and cheese", Top(&["Mac", "Macaroni"])),
+    // Not carried: an honest no.
+    ("iphone charger", NoMatch),
+    ("car tires", NoMatch),
+    ("garden hose", NoMatch),
+    ("lawn mower", NoMatch),
+    ("motor oil", NoMatch),
+    ("hammer", NoMatch),
+    ("boots", NoMatch),
+    ("socks", NoMatch),
+    ("television", NoMatch),
+    ("cigarettes", NoMatch),
+    ("caviar", NoMatch),
+    ("coconut yogurt", NoMatch),
+    ("fishing rod", NoMatch),
+    ("bicycle", NoMatch),
+    ("qwertzuiop", NoMatch),
+    ("the", NoMatch),
+    ("", NoMatch),
+];
+
+#[test]
+fn the_table_holds() {
+    let mut wrong = Vec::new();
+    for (query, want) in TABLE {
+        let outcome = search(query, Filters::default());
+        let titles: Vec<&str> = outcome.hits.iter().take(3).map(|hit| hit.product.title.as_str()).collect();
+        let holds = |title: &&str, parts: &[&str]| parts.iter().any(|part| title.contains(part));
+        let kinds = || outcome.hits.iter().take(3).filter_map(|hit| hit.product.category.last());
+        let right = match want {
+            First(parts) => titles.first().is_some_and(|title| holds(title, parts)),
+            Top(parts) => titles.iter().any(|title| holds(title, parts)),
+            Kind(names) => kinds().count() > 0 && kinds().all(|kind| names.contains(&kind.as_str())),
+            NoMatch => outcome.no_match,
+        };
+        if !right || outcome.no_match != outcome.hits.is_empty() {
+            wrong.push(format!("{query:?} gives {titles:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} wrong:\n{}", wrong.len(), TABLE.len(), wrong.join("\n"));
+}
+
+#[test]
+fn hits_are_ordered_and_say_why() {
+    let outcome = search("oatmilk", Filters::default());
+    assert!(outcome.hits.is_sorted_by(|a, b| a.score >= b.score));
+    assert!(outcome.hits.iter().all(|hit| (0.0..=1.0).contains(&hit.score) && !hit.reason.is_empty()));
+    let corrected = search("brockoli", Filters::default());
+    assert!(corrected.hits[0].reason.starts_with("understood as “broccoli”"));
+    assert_eq!(search("oj", Filters::default()).hits[0].reason, "also called “oj”");
+    assert!(search("croissant", Filters::default()).hits.iter().any(|hit| !hit.is_mention));
+}
+
+#[test]
+fn a_missing_kind_has_the_nearest_beside_it() {
+    let outcome = search("coconut yogurt", Filters::default());
+    assert!(outcome.no_match && !outcome.alternatives.is_empty());
+    assert!(outcome.alternatives.iter().all(|hit| hit.product.title.contains("Yogurt")));
+    assert!(
+        search("garden hose", Filters::default()).alternatives.is_empty(),
+        "garden peas are not near a hose"
+    );
+}
+
+#[test]
+fn wishes_filter_and_the_unknown_meets_none() {
+    let cheap = search("milk", Filters { max_price_cents: Some(250), ..Filters::default() });
+    assert!(!cheap.hits.is_empty() && cheap.hits.iter().all(|hit| hit.product.price_cents.unwrap() <= 250));
+    let dear = search("wine", Filters { min_price_cents: Some(1200), ..Filters::default() });
+    assert!(dear.hits.iter().chain(&dear.alternatives).all(|hit| hit.product.price_cents.is_some()));
+    let vegan = search("cheese", Filters { dietary: vec!["Vegan".to_owned()], ..Filters::default() });
+    assert!(
+        !vegan.hits.is_empty()
+            && vegan.hits.iter().all(|hit| hit.product.dietary.contains(&"vegan".to_owned()))
+    );
+    let brand = search("milk", Filters { brand: Some("arla".to_owned()), ..Filters::default() });
+    assert!(
+        !brand.hits.is_empty() && brand.hits.iter().all(|hit| hit.product.brand.as_deref() == Some("Arla"))
+    );
+    let there = search("milk", Filters { in_stock: true, ..Filters::default() });
+    assert!(!there.hits.is_empty() && there.hits.iter().all(|hit| hit.product.stock.unwrap() > 0));
+    let kind =
+        Filters { category: vec!["dairy & eggs".to_owned(), "cheese".to_owned()], ..Filters::default() };
+    let kind = search("butter or cheese", kind);
+    assert!(!kind.hits.is_empty() && kind.hits.iter().all(|hit| hit.product.category[1] == "Cheese"));
+    let free = search("bread", Filters { free_from: vec!["gluten".to_owned()], ..Filters::default() });
+    assert!(!free.hits.is_empty());
+    for product in free.hits.iter().map(|hit| &hit.product) {
+        let stated = product.allergen("gluten");
+        let says = stated == AllergenFact::FreeFrom || product.dietary.contains(&"gluten-free".to_owned());
+        assert!(says && stated != AllergenFact::Contains, "{}", product.title);
+    }
+    // Only filters, no words: what meets them.
+    let all = search("please", Filters { dietary: vec!["halal".to_owned()], ..Filters::default() });
+    assert!(
+        !all.hits.is_empty() && all.hits.iter().all(|hit| hit.product.dietary.contains(&"halal".to_owned()))
+    );
+    // Nothing meets them: what was asked for stands among the alternatives.
+    let none = search("milk", Filters { max_price_cents: Some(1), ..Filters::default() });
+    assert!(none.no_match && none.hits.is_empty() && !none.alternatives.is_empty());
+}
+
+#[test]
+fn operators_and_quotes_are_words() {
+    for text in [
+        "\"milk",
+        "milk\" OR \"1",
+        "title:milk",
+        "milk*",
+        "^milk",
+        "NEAR(milk bread, 5)",
+        "milk AND",
+        "NOT milk",
+        "{title} : milk",
+        "milk -bread",
+        "milk + bread",
+        "('milk')",
+        "milk; DROP TABLE products; --",
+        "%",
+        "\\",
+        "\0milk\0",
+        "mi\u{301}lk",
+        "ＭＩＬＫ",
+        "\u{202e}klim",
+        "🥛",
+        "🥛 milk 🥛",
+        "ミルク",
+        "молоко",
+        "חלב",
+        "a.b.c.d",
+        "1.2.3",
+        "....",
+        "' OR 1=1",
+        "rank",
+        "bm25(search)",
+        "*",
+        "\"\"",
+        "((((((",
+        "-",
+        "milk\nbread\r\n\tcheese",
+    ] {
+        let outcome = search(text, Filters::default());
+        assert_eq!(outcome.no_match, outcome.hits.is_empty(), "{text:?}");
+    }
+    for wide in ["ＭＩＬＫ", "\"milk", "MILK!!!", "mílk", "🥛 milk 🥛"] {
+        assert!(search(wide, Filters::default()).hits[0].product.title.contains("Milk"), "{wide:?}");
+    }
+    let long = "milk ".repeat(100_000);
+    assert!(search(&long, Filters::default()).hits[0].product.title.contains("Milk"));
+    search(&"é".repeat(5000), Filters::default());
+    search(&"ab ".repeat(200), Filters::default());
+    let hostile = "\"') OR 1=1 --".to_owned();
+    let filters = Filters {
+        brand: Some(hostile.clone()),
+        dietary: vec![hostile.clone()],
+        free_from: vec![hostile.clone()],
+        category: vec![hostile],
+        ..Filters::default()
+    };
+    assert!(search("milk", filters).no_match);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn any_text_is_a_query(text in "\\PC{0,60}") {
+        let outcome = search(&text, Filters::default());
+        prop_assert_eq!(outcome.no_match, outcome.hits.is_empty());
+    }
+
+    #[test]
+    fn any_mix_of_words_and_operators_is_a_query(
+        parts in prop::collection::vec(
+            prop::sample::select(vec!["milk", "\"", "AND", "OR", "NOT", "NEAR", "(", ")", "*", ":", "^", "-", "'", "2%", "\0", "title", "{", "}", ",", "+", "1.5", "l"]),
+            0..12,
+        )
+    ) {
+        let outcome = search(&parts.join(" "), Filters::default());
+        prop_assert_eq!(outcome.no_match, outcome.hits.is_empty());
+        let outcome = search(&parts.concat(), Filters::default());
+        prop_assert_eq!(outcome.no_match, outcome.hits.is_empty());
+    }
+}
