@@ -18,15 +18,23 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // A service tells what it does; a command speaks up only when it must.
+    let level = if matches!(cli.command, Command::Run(_)) { "warn,aisle=info" } else { "aisle=error" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("AISLE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,aisle=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    let ansi = io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(ansi)
+        .init();
     match run(cli) {
         Ok(code) => code,
         // `aisle ... | head` is no error.

@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_refusal_keeps_the_id_and_not_the_words() {
-        let line = br#"{"id":7,"words":"my secret"}"#;
+        let line = br#"{"id":7,"text":5,"session":"my secret"}"#;
         let problem = parse::<Line>(line).map(|_| ()).unwrap_err();
         let value = refusal(line, problem.code(), &problem.to_string());
         assert_eq!(value["id"], 7);

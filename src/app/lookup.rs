@@ -68,19 +68,7 @@ impl Shelves<'_> {
         query: &str,
         constraints: &Constraints,
     ) -> Result<(), StoreError> {
-        let outcome = self.search(query, filters(constraints))?;
-        // Nothing passes the filters, yet the thing itself is carried: offer it
-        // as what it is, an alternative.
-        let outcome = if outcome.no_match
-            && outcome.alternatives.is_empty()
-            && *constraints != Constraints::default()
-        {
-            let unfiltered = self.search(query, Filters::default())?;
-            SearchOutcome { hits: Vec::new(), no_match: true, alternatives: unfiltered.hits }
-        } else {
-            outcome
-        };
-        take(findings, outcome);
+        take(findings, self.search(query, filters(constraints))?);
         if constraints.cheapest_first {
             findings.found.sort_by_key(|found| found.product.price_cents.unwrap_or(Cents::MAX));
         }
@@ -89,8 +77,8 @@ impl Shelves<'_> {
 
     fn about(&self, findings: &mut Findings, subject: &Subject) -> Result<(), StoreError> {
         match subject {
-            Subject::Query(query) => take(findings, self.search(query, Filters::default())?),
-            Subject::Sku(sku) => match self.catalog.product(sku)? {
+            Subject::Query { query, constraints } => self.find(findings, query, constraints)?,
+            Subject::Sku { sku } => match self.catalog.product(sku)? {
                 Some(product) => findings.found.push(Found { product, reason: "you asked about it".into() }),
                 None => findings.no_match = true,
             },

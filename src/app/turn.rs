@@ -9,7 +9,7 @@ use crate::dialog::menu::Menu;
 use crate::dialog::prompt::{self, Segment};
 use crate::dialog::reply::{Reply, reply};
 use crate::dialog::rules::{Understanding, understand};
-use crate::dialog::tool::{Constraints, Tool};
+use crate::dialog::tool::{Constraints, Subject, Tool};
 use crate::domain::Currency;
 use crate::domain::turn::Tier;
 
@@ -142,11 +142,16 @@ impl Turn {
         self.conclude(findings)
     }
 
+    /// What the rules already read as required; the model names a product only.
     fn constraints(&self) -> Constraints {
         match self.understanding.as_ref().map(|u| &u.tool) {
-            Some(Tool::FindProducts { constraints, .. } | Tool::Recommend { constraints, .. }) => {
-                constraints.clone()
-            }
+            Some(
+                Tool::FindProducts { constraints, .. }
+                | Tool::Recommend { constraints, .. }
+                | Tool::LocateProduct(Subject::Query { constraints, .. })
+                | Tool::GetPrice(Subject::Query { constraints, .. })
+                | Tool::CheckStock(Subject::Query { constraints, .. }),
+            ) => constraints.clone(),
             _ => Constraints::default(),
         }
     }
@@ -175,7 +180,6 @@ const SHORT: usize = 6;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialog::tool::Subject;
 
     fn drive(turn: &mut Turn, event: Event) -> Command {
         turn.update(event, &Menu::default(), &Context::default())
@@ -225,7 +229,7 @@ mod tests {
     fn sure_rules_never_ask_the_model() {
         let mut turn = Turn::new(Currency::Usd, true);
         let command = drive(&mut turn, Event::Words("where is the unicorn".into()));
-        assert_eq!(command, Command::LookUp(Tool::LocateProduct(Subject::Query("unicorn".into()))));
+        assert_eq!(command, Command::LookUp(Tool::LocateProduct(Subject::words("unicorn"))));
         let Command::LookUp(tool) = command else { panic!() };
         assert!(matches!(drive(&mut turn, nothing(tool)), Command::Answer(_)));
     }

@@ -140,7 +140,8 @@ pub fn supported(findings: &Findings) -> Vec<Fact> {
     }
     for priced in &findings.lines {
         facts.push(number(u64::from(priced.line.quantity), "order"));
-        facts.push(options(&priced.line.sku, &option_words(&priced.line.options)));
+        let (lead, rest) = option_words(&priced.line.options);
+        facts.extend([lead, rest].iter().map(|words| options(&priced.line.sku, words)));
     }
     facts.extend(order_total(findings));
     let found = findings.found.len().max(findings.alternatives.len()) as u64;
@@ -150,13 +151,14 @@ pub fn supported(findings: &Findings) -> Vec<Fact> {
     facts
 }
 
-/// Options in the order that people say them: size, roast, shots, then the rest.
+/// Options as people say them around a drink's name: size, roast and shots
+/// before it, the rest after a "with". Either may be empty.
 #[must_use]
-pub fn option_words(options: &std::collections::BTreeMap<String, String>) -> String {
+pub fn option_words(options: &std::collections::BTreeMap<String, String>) -> (String, String) {
     let first = ["size", "roast", "shots"];
-    let lead = first.iter().filter_map(|id| options.get(*id));
-    let rest = options.iter().filter(|(id, _)| !first.contains(&id.as_str())).map(|(_, words)| words);
-    lead.chain(rest).cloned().collect::<Vec<_>>().join(", ")
+    let lead: Vec<_> = first.iter().filter_map(|id| options.get(*id)).cloned().collect();
+    let rest = options.iter().filter(|(id, _)| !first.contains(&id.as_str())).map(|(_, words)| words.clone());
+    (lead.join(" "), rest.collect::<Vec<_>>().join(" and "))
 }
 
 /// What the lines of this turn cost together; `None` when a price is unknown

@@ -112,18 +112,18 @@ mod tests {
             "location":{"aisle":"4","bay":2,"shelf":3},"dietary":["vegan"]}"#;
         let product: Product = serde_json::from_str(json).unwrap();
         let found = vec![Found { product, reason: String::new() }];
-        Findings { found, ..Findings::none(Tool::GetPrice(Subject::Query("milk".into())), Currency::Usd) }
+        Findings { found, ..Findings::none(Tool::GetPrice(Subject::words("milk")), Currency::Usd) }
     }
 
     #[test]
     fn honest_replies_pass() {
         let mut findings = findings();
         for tool in [
-            Tool::GetPrice(Subject::Query("milk".into())),
-            Tool::LocateProduct(Subject::Query("milk".into())),
-            Tool::CheckStock(Subject::Query("milk".into())),
+            Tool::GetPrice(Subject::words("milk")),
+            Tool::LocateProduct(Subject::words("milk")),
+            Tool::CheckStock(Subject::words("milk")),
             Tool::CheckFacts {
-                subject: Subject::Query("milk".into()),
+                subject: Subject::words("milk"),
                 allergens: vec!["milk".into()],
                 dietary: vec!["vegan".into()],
             },

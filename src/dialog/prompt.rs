@@ -79,11 +79,12 @@ pub fn read(completion: &str, constraints: Constraints) -> Option<Understanding>
     if query.is_empty() {
         return None;
     }
+    let about = |query| Subject::Query { query, constraints: constraints.clone() };
     let tool = match call.tool.as_str() {
-        "find" => Tool::FindProducts { query, constraints },
-        "locate" => Tool::LocateProduct(Subject::Query(query)),
-        "price" => Tool::GetPrice(Subject::Query(query)),
-        "stock" => Tool::CheckStock(Subject::Query(query)),
+        "find" => Tool::FindProducts { query, constraints: constraints.clone() },
+        "locate" => Tool::LocateProduct(about(query)),
+        "price" => Tool::GetPrice(about(query)),
+        "stock" => Tool::CheckStock(about(query)),
         _ => return None,
     };
     Some(Understanding { tool, tier: Tier::Llm, sure: true })
@@ -98,7 +99,7 @@ mod tests {
         let call = |text: &str| read(text, Constraints::default()).map(|u| u.tool);
         assert_eq!(
             call(r#"{"tool":"locate","query":"soap"}"#),
-            Some(Tool::LocateProduct(Subject::Query("soap".into())))
+            Some(Tool::LocateProduct(Subject::words("soap")))
         );
         for bad in
             [r#"{"tool":"none","query":""}"#, r#"{"tool":"pay","query":"x"}"#, "{", "", r#"{"tool":"find"}"#]

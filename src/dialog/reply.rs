@@ -196,7 +196,12 @@ fn labelled(reply: &mut Reply, _: &Findings, product: &Product, allergens: &[Str
         }
         reply.state(fact);
     }
-    reply.say(", as far as its label is known to me. Please check the label.");
+    if product.option_groups.is_empty() {
+        reply.say(", as far as its label is known to me. Please check the label.");
+    } else {
+        // What is added to order has a label of its own.
+        reply.say(" as it is served, before anything is added. Please ask at the counter.");
+    }
 }
 
 fn ordered(reply: &mut Reply, findings: &Findings) {
@@ -213,13 +218,17 @@ fn ordered(reply: &mut Reply, findings: &Findings) {
             reply.say(", and ");
         }
         let Some(product) = findings.products().find(|p| p.sku == priced.line.sku) else { continue };
+        let sku = &priced.line.sku;
         if priced.line.quantity > 1 {
             reply.state(facts::number(u64::from(priced.line.quantity), "order")).say(" ");
         }
+        let (lead, rest) = facts::option_words(&priced.line.options);
+        if !lead.is_empty() {
+            reply.state(facts::options(sku, &lead)).say(" ");
+        }
         reply.state(facts::title(product));
-        let options = facts::option_words(&priced.line.options);
-        if !options.is_empty() {
-            reply.say(" with ").state(facts::options(&priced.line.sku, &options));
+        if !rest.is_empty() {
+            reply.say(" with ").state(facts::options(sku, &rest));
         }
     }
     if let Some(total) = facts::order_total(findings) {

@@ -153,10 +153,10 @@ fn split(query: &str) -> (String, Constraints) {
 fn subject(text: &str, context: &Context) -> Option<Subject> {
     let text = text.trim();
     if let Some(sku) = context.pointed_at(text) {
-        return Some(Subject::Sku(sku));
+        return Some(Subject::Sku { sku });
     }
-    let (query, _) = split(text);
-    (!query.is_empty()).then_some(Subject::Query(query))
+    let (query, constraints) = split(text);
+    (!query.is_empty()).then_some(Subject::Query { query, constraints })
 }
 
 fn list_items(text: &str, context: &Context) -> Vec<ListItem> {
@@ -297,7 +297,8 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             if constraints.dietary.is_empty() && constraints.free_from.is_empty() {
                 return None;
             }
-            let subject = subject(&left.join(" "), x).or_else(|| x.focus().map(Subject::Sku))?;
+            let subject =
+                subject(&left.join(" "), x).or_else(|| x.focus().map(|sku| Subject::Sku { sku }))?;
             facts_of(subject, constraints.free_from, constraints.dietary, false)
         }),
         // Where.
@@ -329,7 +330,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         rule(r"^(?:the )?prices? (?:of|for)(?: the| a| an| your)* (?P<q>.+)$", |c, x| {
             Some(Tool::GetPrice(subject(&c["q"], x)?))
         }),
-        rule(r"^how much$", |_, x| Some(Tool::GetPrice(Subject::Sku(x.focus()?)))),
+        rule(r"^how much$", |_, x| Some(Tool::GetPrice(Subject::Sku { sku: x.focus()? }))),
         // In stock.
         rule(
             r"^(?:do you have|have you got|is there|are there|is|are|got)(?: the| a| an| any| some| your| more| still)* (?P<q>.+?) (?:still )?(?:in stock|available|left|on hand|sold out|out of stock)$",
@@ -365,6 +366,10 @@ fn recommend(query: &str) -> Tool {
 }
 
 fn facts(captures: &Captures<'_>, context: &Context) -> Option<Tool> {
+    // "Do you have oat milk" asks the shop, not a label.
+    if matches!(&captures["q"], "you" | "i" | "we" | "they" | "you guys") {
+        return None;
+    }
     let asked: Vec<String> = captures["a"].split(' ').map(str::to_owned).collect();
     let allergens = asked.iter().flat_map(|w| allergens_named(w)).map(|s| (*s).to_owned()).collect();
     let dietary = dietary_named(&asked);
@@ -393,7 +398,7 @@ mod tests {
     }
 
     fn query(text: &str) -> Subject {
-        Subject::Query(text.into())
+        Subject::words(text)
     }
 
     #[test]
@@ -402,6 +407,16 @@ mod tests {
         let cases = [
             ("Where can I find the oat milk?", Tool::LocateProduct(query("oat milk"))),
             ("Hi, excuse me, where's the peanut butter please", Tool::LocateProduct(query("peanut butter"))),
+            (
+                "Where can I find gluten-free pasta?",
+                Tool::LocateProduct(Subject::Query {
+                    query: "pasta".into(),
+                    constraints: Constraints {
+                        dietary: vec!["gluten-free".into()],
+                        ..Constraints::default()
+                    },
+                }),
+            ),
             ("Which aisle are the diapers in?", Tool::LocateProduct(query("diapers"))),
             ("How much does the whole milk cost?", Tool::GetPrice(query("whole milk"))),
             ("What's the price of bananas?", Tool::GetPrice(query("bananas"))),
@@ -410,6 +425,7 @@ mod tests {
             ("Do you have any tomato soup?", find("tomato soup")),
             ("I'm looking for AA batteries", find("aa batteries")),
             ("dish soap", find("dish soap")),
+            ("do you have oat milk", find("oat milk")),
             ("When do you close?", Tool::StoreFact { topic: Topic::Hours }),
             ("where are the restrooms", Tool::StoreFact { topic: Topic::Toilets }),
             ("Where is the toilet paper?", Tool::LocateProduct(query("toilet paper"))),
@@ -476,8 +492,11 @@ mod tests {
         let skus = ["A", "B"].map(|s| crate::domain::Sku::new(s).unwrap());
         context.show(skus.clone());
         let at = |text: &str| understand(text, &Menu::default(), &context).tool;
-        assert_eq!(at("and where is the second one?"), Tool::LocateProduct(Subject::Sku(skus[1].clone())));
-        assert_eq!(at("how much is it?"), Tool::GetPrice(Subject::Sku(skus[0].clone())));
+        assert_eq!(
+            at("and where is the second one?"),
+            Tool::LocateProduct(Subject::Sku { sku: skus[1].clone() })
+        );
+        assert_eq!(at("how much is it?"), Tool::GetPrice(Subject::Sku { sku: skus[0].clone() }));
     }
 
     #[test]

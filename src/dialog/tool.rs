@@ -6,16 +6,9 @@ use crate::domain::turn::{Intent, ToolCall};
 use crate::domain::{Cents, Sku};
 use serde::{Deserialize, Serialize};
 
-/// What a question is about: words to search for, or a product already shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Subject {
-    Query(String),
-    Sku(Sku),
-}
-
 /// What the products must satisfy, beside the words.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Constraints {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_price_cents: Option<Cents>,
@@ -31,6 +24,37 @@ pub struct Constraints {
     pub in_stock: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cheapest_first: bool,
+}
+
+impl Constraints {
+    /// True when nothing is required.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a question is about: something to search for, or a product already
+/// shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Subject {
+    Query {
+        query: String,
+        #[serde(default, skip_serializing_if = "Constraints::is_empty")]
+        constraints: Constraints,
+    },
+    Sku {
+        sku: Sku,
+    },
+}
+
+impl Subject {
+    /// Words alone, nothing required of the product.
+    #[must_use]
+    pub fn words(query: impl Into<String>) -> Self {
+        Self::Query { query: query.into(), constraints: Constraints::default() }
+    }
 }
 
 /// A product to put on the list.

@@ -33,6 +33,9 @@ struct Args {
     /// Threads to decode with
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(i32).range(1..=64))]
     threads: i32,
+    /// Width of the beam search; 1 decodes greedily, for slow boards
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(i32).range(1..=8))]
+    beam: i32,
     /// Language of requests that name none
     #[arg(long, default_value = "en")]
     language: String,
@@ -80,7 +83,8 @@ impl Whisper {
             )
         };
         let mut settings = WhisperContextParameters::new();
-        settings.use_gpu(false).flash_attn(FLASH_ATTENTION);
+        // Flash attention made a fitted context loop three times as often.
+        settings.use_gpu(false).flash_attn(false);
         let context = WhisperContext::new_with_params(&args.model, settings).map_err(damaged)?;
         let state = context.create_state().map_err(damaged)?;
         let _ = GIVE_UP.set(give_up.clone());
@@ -133,18 +137,20 @@ impl Whisper {
         check_language(&language)?;
         let started = Instant::now();
         let mut body = TranscriptBody { language: Some(language.clone()), ..TranscriptBody::default() };
-        if !pcm.is_empty() {
-            let audio = hearing::to_floats(&pcm);
+        let audio = hearing::to_floats(&pcm);
+        if hearing::is_silent(&audio) {
+            body.no_speech = Some(1.0);
+        } else {
             let fitted = hearing::audio_context(audio.len());
-            let mut heard = self.decode(&audio, &language, fitted)?;
-            body.audio_ctx = u32::try_from(fitted).ok();
+            let mut used = fitted;
+            let mut heard = self.decode(&audio, &language, Pass::Fitted)?;
             let audible = hearing::is_audible(&audio);
             if fitted < hearing::FULL_CONTEXT && hearing::is_doubtful(&heard, audible) {
-                let again = self.decode(&audio, &language, hearing::FULL_CONTEXT)?;
-                heard = hearing::better(heard, again);
+                heard = hearing::better(heard, self.decode(&audio, &language, Pass::Full)?);
                 body.retried = true;
-                body.audio_ctx = u32::try_from(hearing::FULL_CONTEXT).ok();
+                used = hearing::FULL_CONTEXT;
             }
+            body.audio_ctx = u32::try_from(used).ok();
             body.confidence = Some(heard.confidence);
             body.no_speech = Some(heard.no_speech);
             if !hearing::is_invention(&heard) {
@@ -155,9 +161,18 @@ impl Whisper {
         Ok(Event::with_body(events::TRANSCRIPT, &body)?)
     }
 
-    fn decode(&mut self, audio: &[f32], language: &str, context: i32) -> Result<Decoding, Refusal> {
+    fn decode(&mut self, audio: &[f32], language: &str, pass: Pass) -> Result<Decoding, Refusal> {
         let limit = hearing::token_limit(audio.len());
-        let mut settings = FullParams::new(STRATEGY);
+        let (context, beam_size) = match pass {
+            Pass::Fitted => (hearing::audio_context(audio.len()), self.args.beam),
+            Pass::Full => (hearing::FULL_CONTEXT, 1),
+        };
+        let strategy = if beam_size > 1 {
+            SamplingStrategy::BeamSearch { beam_size, patience: -1.0 }
+        } else {
+            SamplingStrategy::Greedy { best_of: 1 }
+        };
+        let mut settings = FullParams::new(strategy);
         settings.set_n_threads(self.args.threads);
         settings.set_language(Some(language));
         settings.set_audio_ctx(context);
@@ -181,40 +196,66 @@ impl Whisper {
         if self.give_up.is_wanted() {
             return Err(Refusal::cancelled());
         }
-        result.map_err(|error| Refusal::new(code::ENGINE, format!("decoding failed: {error}")))?;
-        self.collect(limit)
+        result.map_err(failed)?;
+        let mut decoding = self.collect(limit)?;
+        decoding.no_speech = self.no_speech()?;
+        Ok(decoding)
     }
 
     fn collect(&self, limit: i32) -> Result<Decoding, Refusal> {
         let end_of_text = self.context.token_eot();
         let mut decoding = Decoding::default();
-        let (mut count, mut probability, mut logprob) = (0_u16, 0.0, 0.0);
+        let (mut probability, mut logprob) = (0.0, 0.0);
         for segment in self.state.as_iter() {
-            let bytes = segment
-                .to_bytes()
-                .map_err(|error| Refusal::new(code::ENGINE, format!("no text: {error}")))?;
+            let bytes = segment.to_bytes().map_err(failed)?;
             decoding.text.push_str(&String::from_utf8_lossy(bytes));
-            decoding.no_speech = decoding.no_speech.max(segment.no_speech_probability());
             for index in 0..segment.n_tokens() {
                 let Some(token) = segment.get_token(index) else {
                     continue;
                 };
                 let token = token.token_data();
                 if token.id < end_of_text {
-                    count = count.saturating_add(1);
+                    decoding.tokens = decoding.tokens.saturating_add(1);
                     probability += token.p;
                     logprob += token.plog;
                 }
             }
         }
-        if count > 0 {
-            decoding.confidence = (probability / f32::from(count)).clamp(0.0, 1.0);
-            decoding.mean_logprob = logprob / f32::from(count);
+        if decoding.tokens > 0 {
+            let count = f32::from(decoding.tokens);
+            decoding.confidence = (probability / count).clamp(0.0, 1.0);
+            decoding.mean_logprob = logprob / count;
         }
-        decoding.cut = i32::from(count) >= limit;
+        decoding.cut = i32::from(decoding.tokens) >= limit;
         decoding.text = decoding.text.trim().to_owned();
         Ok(decoding)
     }
+
+    /// Probability that nobody spoke: that of the no-speech token right after
+    /// the start token, as in openai/whisper. whisper.cpp reports the one after
+    /// the whole prompt, which is always next to nothing.
+    fn no_speech(&mut self) -> Result<f32, Refusal> {
+        let threads = usize::try_from(self.args.threads).unwrap_or(1);
+        self.state.decode(&[self.context.token_sot()], 0, threads).map_err(failed)?;
+        let logits = self.state.get_logits().map_err(failed)?;
+        let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f32 = logits.iter().map(|logit| (logit - highest).exp()).sum();
+        let token = usize::try_from(self.context.token_nosp()).unwrap_or(usize::MAX);
+        let own = logits.get(token).map_or(0.0, |logit| (logit - highest).exp());
+        Ok(if sum > 0.0 { own / sum } else { 0.0 })
+    }
+}
+
+/// How an utterance is decoded: first with a context that fits it and beam
+/// search, then, if that is doubtful, with the full context and greedily.
+#[derive(Clone, Copy)]
+enum Pass {
+    Fitted,
+    Full,
+}
+
+fn failed(error: whisper_rs::WhisperError) -> Refusal {
+    Refusal::new(code::ENGINE, format!("decoding failed: {error}"))
 }
 
 impl Service for Whisper {
@@ -269,7 +310,3 @@ fn check_language(language: &str) -> Result<(), Refusal> {
         Err(Refusal::new(code::REQUEST, "the language is none that Whisper knows; write a code such as `en`"))
     }
 }
-
-/// Chosen by figures, see README: beam search and flash attention did not pay.
-const STRATEGY: SamplingStrategy = SamplingStrategy::Greedy { best_of: 1 };
-const FLASH_ATTENTION: bool = false;
