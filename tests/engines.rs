@@ -4,6 +4,7 @@
 //!
 //! Workers run with one thread here: tests run side by side, and ggml's threads
 //! wait for each other by spinning.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -443,7 +444,7 @@ async fn a_missing_worker_gives_one_clear_line_and_later_requests_fail_at_once()
 
 #[tokio::test]
 async fn a_hung_worker_is_killed_at_the_deadline() {
-    let engine = fake("while :; do sleep 1000; done");
+    let engine = fake("exec sleep 1000");
     engine.warm().await.unwrap();
     let hung = engine.status().pid.unwrap();
     let speech = Speech::new(engine, None);
@@ -457,7 +458,7 @@ async fn a_hung_worker_is_killed_at_the_deadline() {
 
 #[tokio::test]
 async fn a_worker_that_talks_nonsense_or_ends_is_restarted() {
-    let garbled = Speech::new(fake("read a; printf 'what?\\n'; sleep 1000"), None);
+    let garbled = Speech::new(fake("read a; printf 'what?\\n'; exec sleep 1000"), None);
     let error = garbled.transcribe(&[0; 100], PATIENCE).await.unwrap_err();
     assert!(matches!(error, EngineError::Protocol { .. }), "{error}");
 
@@ -475,7 +476,7 @@ async fn a_worker_that_talks_nonsense_or_ends_is_restarted() {
 async fn a_worker_that_does_not_answer_a_ping_is_restarted() {
     let mut config = EngineConfig::new(
         "deaf",
-        Address::worker("/bin/sh", ["-c", "read a; printf '{\"type\":\"info\"}\\n'; sleep 1000"]),
+        Address::worker("/bin/sh", ["-c", "read a; printf '{\"type\":\"info\"}\\n'; exec sleep 1000"]),
     );
     config.ping_every = Duration::from_millis(10);
     config.ping_within = Duration::from_millis(10);
@@ -488,7 +489,7 @@ async fn a_worker_that_does_not_answer_a_ping_is_restarted() {
 
 #[tokio::test]
 async fn a_full_queue_is_said_at_once() {
-    let speech = Speech::new(fake("sleep 1000"), None);
+    let speech = Speech::new(fake("exec sleep 1000"), None);
     speech.engine().warm().await.unwrap();
     let audio = [0; 100];
     let calls: Vec<_> = (0..8).map(|_| speech.transcribe(&audio, Duration::from_millis(200))).collect();

@@ -105,8 +105,9 @@ fn loudest(audio: &[f32]) -> f32 {
 }
 
 /// Whether a decoding with the fitted context deserves one with the full
-/// context. One that is an invention by its unlikeliness does not: noise would
-/// cost the most time then.
+/// context. One that is an invention by its unlikeliness does not, or noise
+/// would cost the most time; nor does a short one, for which the full context
+/// is no better (spoken digits).
 #[must_use]
 pub fn is_doubtful(decoding: &Decoding, audible: bool) -> bool {
     if decoding.text.trim().is_empty() {
@@ -114,7 +115,7 @@ pub fn is_doubtful(decoding: &Decoding, audible: bool) -> bool {
     }
     decoding.cut
         || repeats(&decoding.text)
-        || decoding.mean_logprob < RETRY_LOGPROB && !is_invention(decoding)
+        || decoding.tokens > SHORT && decoding.mean_logprob < RETRY_LOGPROB && !is_invention(decoding)
 }
 
 /// The better of two decodings of the same audio: one that does not repeat
@@ -129,6 +130,37 @@ pub fn better(first: Decoding, second: Decoding) -> Decoding {
     };
     if second_wins { second } else { first }
 }
+
+/// The sentence that a text holds over and over from its first word to its
+/// last, the last time perhaps cut: what Whisper makes of one sentence when the
+/// context ends soon after it. `None` for all other texts. A sentence here has
+/// three words or more; shorter loops are noise.
+#[must_use]
+pub fn once(text: &str) -> Option<&str> {
+    let mut ends = Vec::new();
+    let mut spoken = Vec::new();
+    let mut at = 0;
+    for piece in text.split_inclusive(char::is_whitespace) {
+        at += piece.len();
+        let mut inside = words(piece);
+        if inside.len() == 1 {
+            spoken.append(&mut inside);
+            ends.push(at);
+        } else if !inside.is_empty() {
+            spoken.push(inside.join(" "));
+            ends.push(at);
+        }
+    }
+    if spoken.iter().all(|word| Some(word) == spoken.first()) {
+        return None;
+    }
+    let period = (LOOPED..=spoken.len() / 2)
+        .find(|n| spoken.iter().zip(spoken.iter().skip(*n)).all(|(a, b)| a == b))?;
+    Some(text.get(..*ends.get(period - 1)?)?.trim())
+}
+
+/// Fewest words of a sentence that [`once`] takes out of its loop.
+const LOOPED: usize = 3;
 
 /// Whether a text says the same thing over and over: a phrase of four or more
 /// words twice in a row, one of two or three words three times, a word four times.
@@ -220,6 +252,25 @@ mod tests {
             no_speech,
             tokens,
             cut: false,
+        }
+    }
+
+    #[test]
+    fn a_looped_sentence_is_said_once() {
+        let looped = "2 small lattes. 2 small lattes. 2 small";
+        assert_eq!(once(looped), Some("2 small lattes."));
+        assert_eq!(
+            once("Give me a 16-ounce mocha. Give me a 16-ounce mocha."),
+            Some("Give me a 16-ounce mocha.")
+        );
+        for other in [
+            "",
+            "no no no no no no",
+            "one latte and one mocha",
+            "a latte, a latte",
+            "two lattes and two mochas",
+        ] {
+            assert_eq!(once(other), None, "{other}");
         }
     }
 

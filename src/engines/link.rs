@@ -132,6 +132,10 @@ impl Link {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true)
+            // ggml's threads wait for each other at every layer. Where they spin,
+            // another busy program on the kiosk's two cores makes a request take
+            // up to 100 times as long; with OpenMP this makes them sleep instead.
+            .env("OMP_WAIT_POLICY", "passive")
             .spawn()
             .map_err(|error| {
                 format!(

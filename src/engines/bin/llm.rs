@@ -424,8 +424,9 @@ impl LoadLog {
     fn first_line(&self) -> Option<String> {
         let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let text = String::from_utf8_lossy(&log);
-        let line = text.lines().map(str::trim).find(|line| !line.is_empty());
-        line.map(str::to_owned)
+        let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+        // The log's own field for the place in the source follows the message.
+        Some(line.split(" module=").next().unwrap_or(line).to_owned())
     }
 }
 

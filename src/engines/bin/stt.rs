@@ -72,12 +72,11 @@ impl Whisper {
         whisper_rs::install_logging_hooks();
         check_file(&args.model)?;
         check_language(&args.language)?;
-        let damaged = |error: whisper_rs::WhisperError| {
+        let damaged = |_| {
             Refusal::new(
                 code::MODEL,
                 format!(
-                    "cannot load {}: {error}; the file is damaged or no Whisper model, \
-                     run `aisle models verify`",
+                    "cannot load {}: it is damaged or no Whisper model; run `aisle models verify`",
                     args.model.display()
                 ),
             )
@@ -228,6 +227,10 @@ impl Whisper {
         }
         decoding.cut = i32::from(decoding.tokens) >= limit;
         decoding.text = decoding.text.trim().to_owned();
+        if let Some(sentence) = hearing::once(&decoding.text) {
+            decoding.text = sentence.to_owned();
+            decoding.cut = false;
+        }
         Ok(decoding)
     }
 
