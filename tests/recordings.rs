@@ -1,6 +1,8 @@
 //! Recordings as shoppers, tests and attackers send them: every common format,
 //! the limits, and real files broken in every way.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

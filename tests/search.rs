@@ -1,6 +1,8 @@
 //! What the search finds in the demo store: a table of queries as shoppers say,
 //! type and mishear them, wishes as filters, and texts meant to do harm.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use aisle::domain::product::AllergenFact;

@@ -1,5 +1,7 @@
 //! Whole turns through the real program, with the real models, on the demo store.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod common;
 
 use common::{Kiosk, repository};

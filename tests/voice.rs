@@ -1,6 +1,8 @@
 //! Voice with its real parts: the Silero and Piper models, espeak-ng, and
 //! recorded shoppers.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -120,9 +120,10 @@ fn best_cover(menu: &Menu, words: &[String]) -> Vec<Match> {
     for end in 1..=words.len() {
         let skip_cost = if is_filler(&words[end - 1]) { 0.0 } else { 1.0 };
         let mut top = (best[end - 1].0 - skip_cost, None);
-        for start in end.saturating_sub(MAX_WINDOW)..end {
+        let first = end.saturating_sub(MAX_WINDOW);
+        for (start, before) in best.iter().enumerate().skip(first) {
             for (found, gain) in window_matches(menu, words, start, end) {
-                let total = best[start].0 + gain;
+                let total = before.0 + gain;
                 if total > top.0 {
                     top = (total, Some(found));
                 }

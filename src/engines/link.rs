@@ -132,9 +132,9 @@ impl Link {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true)
-            // ggml's threads wait for each other at every layer. Where they spin,
-            // another busy program on the kiosk's two cores makes a request take
-            // up to 100 times as long; with OpenMP this makes them sleep instead.
+            // ggml's threads wait for each other several times a layer. Where they
+            // spin, another busy program on the kiosk's two cores makes a request
+            // take 10 to 100 times as long; OpenMP's threads can sleep instead.
             .env("OMP_WAIT_POLICY", "passive")
             .spawn()
             .map_err(|error| {

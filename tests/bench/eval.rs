@@ -238,7 +238,7 @@ impl Aisle {
             let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
             let field = |name: &str| {
                 let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-                line.trim().split_whitespace().next().map(str::to_owned)
+                line.split_whitespace().next().map(str::to_owned)
             };
             let number = |name: &str| field(name).and_then(|text| text.parse::<u64>().ok());
             if number("Pid:") == Some(u64::from(root)) || number("PPid:") == Some(u64::from(root)) {
