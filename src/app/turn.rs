@@ -7,7 +7,7 @@ use crate::dialog::findings::Findings;
 use crate::dialog::gate;
 use crate::dialog::menu::Menu;
 use crate::dialog::prompt::{self, Segment};
-use crate::dialog::reply::{Reply, reply};
+use crate::dialog::reply::{Reply, guess, reply};
 use crate::dialog::rules::{Understanding, understand};
 use crate::dialog::tool::{Constraints, Subject, Tool};
 use crate::domain::Currency;
@@ -115,13 +115,16 @@ impl Turn {
     }
 
     fn found(&mut self, findings: Box<Findings>) -> Command {
-        let asks_model = self.model_available
-            && self.fallback.is_none()
-            && findings.no_match
+        let doubtful = self.fallback.is_none()
+            && (findings.no_match || self.is_long())
             && self.understanding.as_ref().is_some_and(|u| !u.sure && u.tier == Tier::Rules);
-        if asks_model {
+        if doubtful {
             self.fallback = Some(findings);
-            return Command::AskModel(prompt::prompt(&self.words));
+            return if self.model_available {
+                Command::AskModel(prompt::prompt(&self.words))
+            } else {
+                self.give_up()
+            };
         }
         // The model's search must be carried by the shop; otherwise it guessed.
         if findings.no_match && self.fallback.is_some() {
@@ -134,12 +137,18 @@ impl Turn {
     /// they could not read as a product is asked for again.
     fn give_up(&mut self) -> Command {
         let findings = match self.fallback.take() {
-            Some(findings) if self.words.split_whitespace().count() <= SHORT => *findings,
+            Some(findings) if !self.is_long() => *findings,
             _ => Findings::none(Tool::AskAgain, self.currency),
         };
         self.understanding =
             Some(Understanding { tool: findings.tool.clone(), tier: Tier::Rules, sure: false });
         self.conclude(findings)
+    }
+
+    /// True for a story rather than the name of a product: what a search finds
+    /// in it is chance.
+    fn is_long(&self) -> bool {
+        self.words.split_whitespace().count() > SHORT
     }
 
     /// What the rules already read as required; the model names a product only.
@@ -158,7 +167,8 @@ impl Turn {
 
     /// Words a reply, and lets it out only through the gate.
     fn conclude(&mut self, findings: Findings) -> Command {
-        let mut answer = reply(&findings);
+        let guessed = self.understanding.as_ref().is_some_and(|u| u.tier == Tier::Llm);
+        let mut answer = if guessed { guess(&findings) } else { reply(&findings) };
         if let Err(refused) = gate::check(&answer, &findings) {
             self.degraded.push(format!("the gate refused a reply: {refused}"));
             answer = reply(&Findings::none(Tool::CannotLook, self.currency));

@@ -47,6 +47,19 @@ fn sentence_case(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
+/// The reply to what was found for a tool call that the language model guessed:
+/// it says that it is a guess.
+#[must_use]
+pub fn guess(findings: &Findings) -> Reply {
+    let mut hedged = Reply::default();
+    hedged.say("I am not sure that I understood. ");
+    let answer = reply(findings);
+    hedged.text += &answer.text;
+    hedged.speech += &answer.speech;
+    hedged.facts = answer.facts;
+    hedged
+}
+
 /// The reply to what was found.
 #[must_use]
 pub fn reply(findings: &Findings) -> Reply {
@@ -61,11 +74,7 @@ pub fn reply(findings: &Findings) -> Reply {
         Tool::GetPrice(_) => about_first(&mut reply, findings, priced),
         Tool::CheckStock(_) => about_first(&mut reply, findings, stocked),
         Tool::CompareProducts { .. } => compared(&mut reply, findings),
-        Tool::CheckFacts { allergens, dietary, .. } => {
-            about_first(&mut reply, findings, |reply, findings, product| {
-                labelled(reply, findings, product, allergens, dietary);
-            });
-        }
+        Tool::CheckFacts { allergens, dietary, .. } => labelled(&mut reply, findings, allergens, dietary),
         Tool::AddToList { .. } | Tool::OrderDrinks { .. } => ordered(&mut reply, findings),
         Tool::ListPromotions => drop(reply.say("I have no promotions listed at the moment.")),
         Tool::StoreFact { .. } | Tool::CallStaff => match &findings.store_fact {
@@ -183,26 +192,33 @@ fn compared(reply: &mut Reply, findings: &Findings) {
     }
 }
 
-fn labelled(reply: &mut Reply, _: &Findings, product: &Product, allergens: &[String], dietary: &[String]) {
-    reply.state(facts::title(product)).say(" ");
-    let mut stated: Vec<Fact> = allergens.iter().map(|word| facts::allergen(product, word)).collect();
-    stated.extend(dietary.iter().map(|word| facts::dietary(product, word)));
-    if stated.is_empty() {
-        stated.push(facts::allergens(product));
+/// Labels differ from product to product, so each of the first few is answered
+/// for by name: "granola" may be with nuts or without.
+fn labelled(reply: &mut Reply, findings: &Findings, allergens: &[String], dietary: &[String]) {
+    if findings.found.is_empty() {
+        return not_carried(reply, findings);
     }
-    for (index, fact) in stated.into_iter().enumerate() {
-        if index > 0 {
-            reply.say(" and ");
+    for Found { product, .. } in findings.found.iter().take(LABELS) {
+        reply.state(facts::title(product)).say(" ");
+        let mut stated: Vec<Fact> = allergens.iter().map(|word| facts::allergen(product, word)).collect();
+        stated.extend(dietary.iter().map(|word| facts::dietary(product, word)));
+        if stated.is_empty() {
+            stated.push(facts::allergens(product));
         }
-        reply.state(fact);
-    }
-    if product.option_groups.is_empty() {
-        reply.say(", as far as its label is known to me. Please check the label.");
-    } else {
+        for (index, fact) in stated.into_iter().enumerate() {
+            if index > 0 {
+                reply.say(" and ");
+            }
+            reply.state(fact);
+        }
         // What is added to order has a label of its own.
-        reply.say(" as it is served, before anything is added. Please ask at the counter.");
+        reply.say(if product.option_groups.is_empty() { ". " } else { ", before anything is added. " });
     }
+    reply.say("Please check the label, or ask us.");
 }
+
+/// Most products whose labels are answered for in one reply.
+const LABELS: usize = 3;
 
 fn ordered(reply: &mut Reply, findings: &Findings) {
     if findings.lines.is_empty() {
