@@ -77,9 +77,8 @@ lint:
 test: models lint
 	@cargo test --release --locked
 
-# What takes longer than `make test` should.
-test-full: test
-	@AISLE_LONG_TESTS=1 cargo test --release --locked
+# All checks, then the evaluation: what takes longer than `make test` should.
+test-full: test eval
 
 # Answer quality and latency; reads $$AISLE_EVAL_DATA, else the shipped cases.
 eval: models
