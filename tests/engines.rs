@@ -73,7 +73,7 @@ fn recorded() -> Vec<i16> {
     use symphonia::core::formats::TrackType;
     use symphonia::core::io::MediaSourceStream;
 
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded/iced-coffee.flac");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/iced-coffee.flac");
     let file = Box::new(std::fs::File::open(path).unwrap());
     let stream = MediaSourceStream::new(file, Default::default());
     let mut format = symphonia::default::get_probe()

@@ -171,11 +171,7 @@ fn sound() -> Vec<Check> {
         None => Check::warning(name, "none", advice),
     };
     vec![
-        one(
-            "microphone",
-            devices.default_input,
-            "connect one, or set audio.input; until then shoppers type and tap",
-        ),
+        one("microphone", devices.default_input, "connect one; until then shoppers type and tap"),
         one(
             "loudspeaker",
             devices.default_output,

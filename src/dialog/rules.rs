@@ -233,27 +233,26 @@ static PRICED: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-    let topic = |text, build| rule(text, build);
     vec![
         // The shop itself.
-        topic(
+        rule(
             r"\b(?:when|what time|how late|how long|until when)\b.*\b(?:open|close|closed|closing|opening)\b|\b(?:opening|store|business|shop) hours\b|^hours$|\bare you open\b",
             |_, _| Some(Tool::StoreFact { topic: Topic::Hours }),
         ),
-        topic(r"\b(?:toilets?|restrooms?|bathrooms?|washrooms?|loo)$", |_, _| {
+        rule(r"\b(?:toilets?|restrooms?|bathrooms?|washrooms?|loo)$", |_, _| {
             Some(Tool::StoreFact { topic: Topic::Toilets })
         }),
-        topic(r"\b(?:return|refund|exchange|bring back)\b.*|\breturn policy\b", |_, _| {
+        rule(r"\b(?:return|refund|exchange|bring back)\b.*|\breturn policy\b", |_, _| {
             Some(Tool::StoreFact { topic: Topic::Returns })
         }),
-        topic(
+        rule(
             r"\b(?:can i|how (?:can|do) i|do you (?:take|accept)) (?:pay|cash|card|credit|debit|contactless|apple pay|google pay)\b",
             |_, _| Some(Tool::StoreFact { topic: Topic::Payment }),
         ),
-        topic(r"\b(?:where|can|how|is there|do you have)\b.*\b(?:park|parking)\b", |_, _| {
+        rule(r"\b(?:where|can|how|is there|do you have)\b.*\b(?:park|parking)\b", |_, _| {
             Some(Tool::StoreFact { topic: Topic::Parking })
         }),
-        topic(
+        rule(
             r"\b(?:talk|speak) (?:to|with) (?:a |an |some|the )|\b(?:call|get|need|want|fetch) (?:a |an |me a |some |the )?(?:person|human|employee|staff|colleague|assistant|manager|clerk|somebody|someone)\b|\breal person\b|\bservice desk\b",
             |_, _| Some(Tool::CallStaff),
         ),

@@ -2,7 +2,6 @@
 
 use super::source::{Entries, Spec};
 use super::value::{Allowed, Any, Between, Chars, OneOf, Setting};
-use std::path::PathBuf;
 
 macro_rules! settings {
     ($( #[doc = $about:literal] $section:ident : $Type:ident {
@@ -116,8 +115,6 @@ settings! {
     audio: Audio {
         /// Loudspeaker; empty takes the system's default.
         output: String = String::new(), Chars(200);
-        /// Microphone; empty takes the system's default.
-        input: String = String::new(), Chars(200);
     }
     /// The mirrored catalog and its search.
     catalog: Catalog {
@@ -125,15 +122,11 @@ settings! {
         results: u32 = 6, Between(1, 50);
         /// Share of a catalog file's lines that may be bad before the whole file is refused.
         max_bad_share: f64 = 0.05, Between(0.0, 1.0);
-        /// Folder of product photographs; empty: beside the imported file.
-        photos: Option<PathBuf> = None, Any;
     }
     /// The conversation.
     dialog: Dialog {
         /// Most pieces of one thing that are taken without asking again.
         max_quantity: u32 = 24, Between(1, 1000);
-        /// Turns a conversation remembers.
-        memory_turns: u32 = 20, Between(1, 200);
         /// Idle time after which a conversation is erased, in seconds.
         idle_seconds: u32 = 90, Between(10, 3600);
     }

@@ -2,7 +2,6 @@
 //! which keys exist.
 
 use std::fmt::Display;
-use std::path::PathBuf;
 
 /// A type that a setting can have.
 pub trait Setting: Sized {
@@ -118,16 +117,6 @@ impl Setting for f64 {
     }
     fn show(&self) -> String {
         toml::Value::Float(*self).to_string()
-    }
-}
-
-impl Setting for Option<PathBuf> {
-    fn read(raw: &toml::Value) -> Result<Self, String> {
-        let text = String::read(raw)?;
-        Ok((!text.is_empty()).then(|| PathBuf::from(text)))
-    }
-    fn show(&self) -> String {
-        self.as_ref().map_or_else(|| "\"\"".into(), |path| path.display().to_string().show())
     }
 }
 
