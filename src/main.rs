@@ -244,7 +244,10 @@ fn search(arguments: cli::Search, folders: &Folders) -> Result<ExitCode> {
     for (mark, hit) in rows {
         text += &format!(
             "{:<9} {:.3}  {mark}{} ({})\n",
-            hit.product.sku, hit.score, hit.product.title, hit.reason
+            hit.product.sku,
+            hit.score,
+            hit.product.label(),
+            hit.reason
         );
     }
     print(&text)?;
@@ -252,7 +255,7 @@ fn search(arguments: cli::Search, folders: &Folders) -> Result<ExitCode> {
 }
 
 fn outcome_json(id: Option<Value>, outcome: &SearchOutcome) -> Value {
-    let row = |hit: &Hit| json!({"sku": hit.product.sku, "title": hit.product.title, "score": hit.score, "reason": hit.reason});
+    let row = |hit: &Hit| json!({"sku": hit.product.sku, "title": hit.product.label(), "score": hit.score, "reason": hit.reason});
     let rows = |hits: &[Hit]| hits.iter().map(row).collect::<Vec<_>>();
     json!({
         "id": id,

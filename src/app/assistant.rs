@@ -312,7 +312,7 @@ fn language_model(models: &ModelDir, settings: &Settings) -> Result<Option<Langu
 fn cards(answer: &Answer, info: &CatalogInfo) -> Vec<Card> {
     let card = |found: &Found, alternative: bool| Card {
         sku: found.product.sku.clone(),
-        title: found.product.title.clone(),
+        title: found.product.label(),
         price_cents: found.product.price_cents,
         currency: info.currency,
         stock: found.product.stock,

@@ -112,7 +112,7 @@ impl Shelves<'_> {
                 Some(found) => {
                     let line = OrderLine {
                         sku: found.product.sku.clone(),
-                        title: found.product.title.clone(),
+                        title: found.product.label(),
                         quantity: item.quantity,
                         options: BTreeMap::new(),
                         defaults: BTreeMap::new(),
@@ -133,7 +133,7 @@ impl Shelves<'_> {
 
     fn order(&self, findings: &mut Findings, lines: &[HeardLine]) {
         for heard in lines {
-            let Some(index) = self.menu.items.iter().position(|item| item.title == heard.item) else {
+            let Some(index) = self.menu.items.iter().position(|item| item.label() == heard.item) else {
                 continue;
             };
             let product = &self.menu.items[index];
@@ -144,7 +144,7 @@ impl Shelves<'_> {
                 .collect();
             let line = OrderLine {
                 sku: product.sku.clone(),
-                title: product.title.clone(),
+                title: product.label(),
                 quantity: heard.quantity,
                 options: heard.options.clone(),
                 defaults,

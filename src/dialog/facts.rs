@@ -18,8 +18,9 @@ fn fact(kind: FactKind, sku: Option<&Sku>, value: String, speech: String, source
 
 #[must_use]
 pub fn title(product: &Product) -> Fact {
-    let speech = spoken::numbers(&product.title);
-    fact(FactKind::Title, Some(&product.sku), product.title.clone(), speech, "products.title")
+    let label = product.label();
+    let speech = spoken::numbers(&label);
+    fact(FactKind::Title, Some(&product.sku), label, speech, "products.title")
 }
 
 #[must_use]

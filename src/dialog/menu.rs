@@ -66,7 +66,7 @@ impl Menu {
             }
         };
         for (index, item) in menu.items.iter().enumerate() {
-            for text in std::iter::once(&item.title).chain(&item.synonyms) {
+            for text in std::iter::once(&item.label()).chain(&item.synonyms) {
                 add(text, Meaning::Item(index));
                 add(&plural(text), Meaning::Item(index));
             }

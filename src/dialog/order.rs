@@ -337,7 +337,7 @@ fn finish(menu: &Menu, draft: Draft) -> Option<HeardLine> {
             (entry.id.clone(), said)
         })
         .collect();
-    Some(HeardLine { item: menu.items[item].title.clone(), quantity: draft.quantity.unwrap_or(1), options })
+    Some(HeardLine { item: menu.items[item].label(), quantity: draft.quantity.unwrap_or(1), options })
 }
 
 #[cfg(test)]

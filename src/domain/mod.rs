@@ -3,6 +3,7 @@
 //! here imports another module of the crate.
 
 pub mod gtin;
+pub mod moment;
 pub mod money;
 pub mod options;
 pub mod planogram;
@@ -10,7 +11,8 @@ pub mod product;
 pub mod turn;
 
 pub use gtin::{Gtin, GtinError, Sku};
+pub use moment::AsOf;
 pub use money::{Cents, Currency};
 pub use options::{OptionGroup, OptionValue};
 pub use planogram::{Area, Location, Point};
-pub use product::{Allergens, Pack, Product, UnitPrice};
+pub use product::{Allergens, Attribute, Availability, Pack, Product, Promotion, Texts, UnitPrice};

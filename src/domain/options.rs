@@ -2,6 +2,7 @@
 //! own words. Never parses speech; `dialog` does.
 
 use super::money::Cents;
+use super::product::Allergens;
 use serde::{Deserialize, Serialize};
 
 /// A choice that a product offers, at most one value of it per order line.
@@ -35,6 +36,10 @@ pub struct OptionValue {
     /// Other ways to say it.
     #[serde(default)]
     pub synonyms: Vec<String>,
+    /// What choosing it adds to the product's allergen statement; `None`: not
+    /// stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allergens: Option<Allergens>,
 }
 
 impl OptionGroup {

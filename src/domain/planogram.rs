@@ -20,12 +20,31 @@ pub struct Area {
     pub id: String,
     /// What shoppers call it: `Dairy`, `Café counter`.
     pub name: String,
+    /// Its first bay.
     pub x: f64,
     pub y: f64,
+    /// Its last bay; `None` for a counter: all of it is at one point.
+    #[serde(default)]
+    pub to: Option<Point>,
     /// Number of bays (vertical sections), counted from 1.
     pub bays: u32,
     /// Number of shelves in a bay, counted from 1 at the bottom.
     pub shelves: u32,
+}
+
+impl Area {
+    /// Where a bay (from 1) is on the floor: bays stand evenly from the first to
+    /// the last. A bay that is not told, or is not there, is the area's middle.
+    #[must_use]
+    pub fn bay(&self, bay: Option<u32>) -> Point {
+        let from = Point { x: self.x, y: self.y };
+        let to = self.to.unwrap_or(from);
+        let share = match bay.filter(|bay| (1..=self.bays).contains(bay)) {
+            Some(bay) if self.bays > 1 => f64::from(bay - 1) / f64::from(self.bays - 1),
+            _ => 0.5,
+        };
+        Point { x: from.x + (to.x - from.x) * share, y: from.y + (to.y - from.y) * share }
+    }
 }
 
 /// A product's place: aisle sign, bay and shelf, the last two counted from 1.

@@ -2,7 +2,7 @@
 //! the full-text table, and the tally of all words for the vocabulary.
 
 use super::words::{Analyst, Word, heads};
-use crate::domain::Product;
+use crate::domain::{Attribute, Product};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Stands between the phrases of a field (synonyms, heads); the full-text
@@ -19,7 +19,7 @@ pub(super) struct Fields {
     pub kind: String,
     /// The wider categories.
     pub category: String,
-    /// Dietary words, attribute values, pack size.
+    /// Dietary words, attribute values and the names of true ones, pack size.
     pub traits: String,
     pub description: String,
     pub heads: String,
@@ -54,13 +54,24 @@ impl Tally {
     pub(super) fn add(&mut self, product: &Product) -> Fields {
         let analyst = &mut self.analyst;
         let brand = analyst.words(product.brand.as_deref().unwrap_or_default());
-        let title = analyst.words(&product.title);
-        let synonyms: Vec<Vec<Word>> = product.synonyms.iter().map(|text| analyst.words(text)).collect();
+        // What has no name is found by what it is called instead; a mere number is
+        // no name.
+        let is_called = product.title.is_some() || !product.category.is_empty();
+        let title = if is_called { analyst.words(&product.label()) } else { Vec::new() };
+        let foreign = product.languages.values().flat_map(|texts| texts.title.iter().chain(&texts.synonyms));
+        let synonyms: Vec<Vec<Word>> =
+            product.synonyms.iter().chain(foreign).map(|text| analyst.words(text)).collect();
         let (kind, wider) = product.category.split_last().map_or((None, &[][..]), |(k, w)| (Some(k), w));
         let kind = kind.map_or_else(Vec::new, |text| analyst.words(text));
         let category: Vec<Word> = wider.iter().flat_map(|text| analyst.words(text)).collect();
         let mut traits: Vec<Word> = product.dietary.iter().flat_map(|text| analyst.words(text)).collect();
-        traits.extend(product.attributes.values().flat_map(|text| analyst.words(text)));
+        for (name, attribute) in &product.attributes {
+            match attribute {
+                // A thing is known for what it has, not for what it lacks.
+                Attribute::Flag(has) => traits.extend(has.then(|| analyst.words(name)).into_iter().flatten()),
+                stated => traits.extend(analyst.words(&stated.to_string())),
+            }
+        }
         if let Some(pack) = &product.pack {
             traits.extend(analyst.words(&format!("{} {}", pack.amount, pack.unit.symbol())));
             if pack.count > 1 {
@@ -151,5 +162,25 @@ mod tests {
         assert_eq!(tally.words["milk"], WordCount { stem: "milk".to_owned(), products: 1, heads: 1 });
         assert_eq!(tally.words["plant"].heads, 0);
         assert_eq!(tally.stems["made"], StemCount { products: 1, named: 0 });
+    }
+
+    #[test]
+    fn true_flags_and_other_languages_are_words_of_a_product() {
+        let product: Product = serde_json::from_str(
+            r#"{"sku":"A","title":"Tablet 10","category":["Tablets"],
+                "attributes":{"touchscreen":true,"stylus":false,"screen":10.5,"colour":"black"},
+                "languages":{"de":{"title":"Tafelrechner","synonyms":["Rechenbrett"]}}}"#,
+        )
+        .unwrap();
+        let fields = Tally::default().add(&product);
+        assert_eq!(fields.traits, "black 10.5 touchscreen");
+        assert_eq!(fields.synonyms, "tafelrechn | rechenbrett");
+    }
+
+    #[test]
+    fn a_nameless_product_is_found_by_its_kind() {
+        let fields = |json: &str| Tally::default().add(&serde_json::from_str(json).unwrap());
+        assert_eq!(fields(r#"{"sku":"821","brand":"Private","category":["Soft Drinks"]}"#).heads, "drink");
+        assert_eq!(fields(r#"{"sku":"821"}"#).title, "");
     }
 }

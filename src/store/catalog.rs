@@ -195,7 +195,7 @@ impl Catalog {
     pub fn stats(&self) -> Result<CatalogStats, StoreError> {
         let file_bytes = std::fs::metadata(self.connections.path()).map_or(0, |meta| meta.len());
         self.read(|tx| {
-            let sql = "SELECT count(*), count(gtin), count(price_cents), count(stock), \
+            let sql = "SELECT count(*), count(*) FILTER (WHERE gtins <> '[]'), count(price_cents), count(stock), \
                        count(*) FILTER (WHERE stock <= 0), count(aisle), count(allergens), count(photo), \
                        count(age_restriction), count(*) FILTER (WHERE option_groups <> '[]'), \
                        count(DISTINCT brand), count(DISTINCT nullif(category_key, '')), \
@@ -234,9 +234,12 @@ impl Catalog {
         })
     }
 
+    /// The product that has this GTIN, whichever of its packs it is on.
     pub fn by_gtin(&self, gtin: Gtin) -> Result<Option<Product>, StoreError> {
         self.read(|tx| {
-            let sql = format!("SELECT {COLUMNS} FROM products WHERE gtin = ?1 ORDER BY id LIMIT 1");
+            let sql = format!(
+                "SELECT {COLUMNS} FROM products WHERE id = (SELECT min(product) FROM gtins WHERE gtin = ?1)"
+            );
             Ok(tx.prepare_cached(&sql)?.query_row([gtin.to_string()], rows::product).optional()?)
         })
     }
@@ -289,7 +292,7 @@ impl Catalog {
 
     pub fn areas(&self) -> Result<Vec<Area>, StoreError> {
         self.read(|tx| {
-            let sql = "SELECT id, name, x, y, bays, shelves FROM areas ORDER BY position";
+            let sql = "SELECT id, name, x, y, bays, shelves, to_x, to_y FROM areas ORDER BY position";
             let mut statement = tx.prepare_cached(sql)?;
             let areas = statement.query_map([], |row| {
                 Ok(Area {
@@ -299,6 +302,7 @@ impl Catalog {
                     y: row.get(3)?,
                     bays: row.get(4)?,
                     shelves: row.get(5)?,
+                    to: point(row.get(6)?, row.get(7)?),
                 })
             })?;
             Ok(areas.collect::<rusqlite::Result<_>>()?)
@@ -309,8 +313,7 @@ impl Catalog {
     pub fn kiosk(&self) -> Result<Option<Point>, StoreError> {
         self.read(|tx| {
             Ok(tx.query_row("SELECT kiosk_x, kiosk_y FROM catalog", [], |row| {
-                let (x, y): (Option<f64>, Option<f64>) = (row.get(0)?, row.get(1)?);
-                Ok(x.zip(y).map(|(x, y)| Point { x, y }))
+                Ok(point(row.get(0)?, row.get(1)?))
             })?)
         })
     }
@@ -322,7 +325,7 @@ impl Catalog {
             let mut statement = tx.prepare(&format!("SELECT {COLUMNS} FROM products"))?;
             for product in statement.query_map([], rows::product)? {
                 let product = product?;
-                titles.insert(product.title);
+                titles.extend(product.title);
                 brands.extend(product.brand);
                 categories.extend(product.category);
                 synonyms.extend(product.synonyms);
@@ -370,6 +373,10 @@ fn by_sku(tx: &Transaction<'_>, sku: &Sku) -> rusqlite::Result<Option<Product>> 
 
 fn list(tx: &Transaction<'_>, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<Product>> {
     tx.prepare_cached(sql)?.query_map(params, rows::product)?.collect()
+}
+
+fn point(x: Option<f64>, y: Option<f64>) -> Option<Point> {
+    x.zip(y).map(|(x, y)| Point { x, y })
 }
 
 /// A row count; SQLite has no unsigned numbers.

@@ -135,7 +135,8 @@ fn clear(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     // Without conditions these drop whole pages, they do not visit rows.
     tx.execute_batch(
         "DELETE FROM catalog; DELETE FROM option_groups; DELETE FROM areas; DELETE FROM products; \
-         DELETE FROM words; DELETE FROM stems; DROP TABLE search;",
+         DELETE FROM gtins; DELETE FROM base; DELETE FROM vectors; DELETE FROM words; DELETE FROM stems; \
+         DROP TABLE search;",
     )?;
     tx.execute_batch(SEARCH_TABLE)
 }
@@ -215,11 +216,13 @@ impl Intake {
             self.reject(line, format!("aisle {} was already given", area.id));
             return Ok(());
         }
-        let Area { id, name, x, y, bays, shelves } = &area;
+        let Area { id, name, x, y, to, bays, shelves } = &area;
+        let to = to.as_ref();
         tx.prepare_cached(
-            "INSERT INTO areas (id, name, x, y, bays, shelves) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO areas (id, name, x, y, to_x, to_y, bays, shelves) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
-        .execute(params![id, name, x, y, bays, shelves])?;
+        .execute(params![id, name, x, y, to.map(|to| to.x), to.map(|to| to.y), bays, shelves])?;
         self.known.areas.insert(area.id.clone(), area);
         self.good_lines += 1;
         Ok(())
@@ -238,23 +241,8 @@ impl Intake {
     }
 
     fn store(&mut self, tx: &Transaction<'_>, product: &Product) -> rusqlite::Result<()> {
-        rows::insert(&mut *tx.prepare_cached(rows::INSERT)?, product)?;
-        let fields = self.tally.add(product);
-        tx.prepare_cached(
-            "INSERT INTO search (rowid, title, synonyms, brand, kind, category, traits, description, heads) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?
-        .execute(params![
-            tx.last_insert_rowid(),
-            fields.title,
-            fields.synonyms,
-            fields.brand,
-            fields.kind,
-            fields.category,
-            fields.traits,
-            fields.description,
-            fields.heads,
-        ])?;
+        let id = rows::insert(tx, None, product)?;
+        rows::insert_words(tx, id, &self.tally.add(product))?;
         self.accepted += 1;
         self.good_lines += 1;
         Ok(())

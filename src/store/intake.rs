@@ -1,21 +1,33 @@
 //! What a record must satisfy to enter the catalog, whatever format it came
-//! in: texts cleaned, ranges checked, references known. Pure; each refusal is
-//! one reason in plain words.
+//! in: texts cleaned, ranges checked, references known. Products that others name
+//! as accessories or substitutes may be unknown: they may be sold elsewhere or
+//! later, so reads leave them out. Pure; each refusal is one reason in plain words.
 
 use super::records::{Header, Record};
-use crate::domain::{Area, Cents, OptionGroup, Point, Product};
-use std::collections::HashMap;
+use crate::domain::{
+    Allergens, Area, AsOf, Attribute, Cents, OptionGroup, Point, Product, Promotion, Texts, moment,
+};
+use std::collections::{BTreeMap, HashMap};
 
 /// Longest name, title, brand or synonym, in characters.
 const NAME_CHARS: usize = 500;
 /// Longest description or attribute, in characters.
 const TEXT_CHARS: usize = 20_000;
-/// Most synonyms, dietary words, attributes or option groups of one product.
+/// Longest link to a picture, in characters.
+const LINK_CHARS: usize = 2000;
+/// Most synonyms, GTINs, relations and so on of one product.
 const LIST_ITEMS: usize = 200;
 /// Most pieces of one product on hand.
 const MAX_STOCK: i64 = 10_000_000;
 /// Farthest floor coordinate, in metres.
 const MAX_METRES: f64 = 10_000.0;
+/// The languages of ISO 639-1.
+const LANGUAGES: &str = "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy \
+    da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig \
+    ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml \
+    mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg \
+    si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh \
+    yi yo za zh zu";
 /// Highest age a product may ask for, in years.
 const MAX_AGE: u8 = 99;
 
@@ -67,9 +79,7 @@ fn optional(what: &str, text: Option<String>, max: usize) -> Result<Option<Strin
 
 /// Cleaned, empty entries and repetitions dropped, order kept.
 fn list(what: &str, entries: Vec<String>) -> Result<Vec<String>, String> {
-    if entries.len() > LIST_ITEMS {
-        return Err(format!("{what} has {} entries; at most {LIST_ITEMS} are taken", entries.len()));
-    }
+    few(what, &entries)?;
     let mut kept: Vec<String> = Vec::with_capacity(entries.len());
     for entry in entries {
         let entry = bounded(what, clean(&entry), NAME_CHARS)?;
@@ -84,14 +94,39 @@ fn lower(what: &str, entries: Vec<String>) -> Result<Vec<String>, String> {
     list(what, entries.iter().map(|entry| entry.to_lowercase()).collect())
 }
 
-fn sane_header(header: Header) -> Result<Header, String> {
-    let as_of = optional("as_of", header.as_of, NAME_CHARS)?;
-    if let Some(as_of) = &as_of {
-        let time = as_of.parse::<jiff::Timestamp>().is_ok();
-        if !time && as_of.parse::<jiff::civil::Date>().is_err() {
-            return Err(format!("as_of {as_of:?} is neither an RFC 3339 time nor a date"));
+/// A time that can be read, or none.
+fn time(what: &str, text: Option<AsOf>) -> Result<Option<AsOf>, String> {
+    let text = optional(what, text, NAME_CHARS)?;
+    match &text {
+        Some(given) if moment::first(given).is_none() => {
+            Err(format!("{what} {given:?} is neither an RFC 3339 time nor a date"))
+        }
+        _ => Ok(text),
+    }
+}
+
+fn few<T>(what: &str, entries: &[T]) -> Result<(), String> {
+    let count = entries.len();
+    if count > LIST_ITEMS {
+        return Err(format!("{what} has {count} entries; at most {LIST_ITEMS} are taken"));
+    }
+    Ok(())
+}
+
+/// Order kept, repetitions dropped.
+fn once<T: PartialEq>(what: &str, entries: Vec<T>) -> Result<Vec<T>, String> {
+    few(what, &entries)?;
+    let mut kept: Vec<T> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if !kept.contains(&entry) {
+            kept.push(entry);
         }
     }
+    Ok(kept)
+}
+
+fn sane_header(header: Header) -> Result<Header, String> {
+    let as_of = time("as_of", header.as_of)?;
     Ok(Header { name: name("name", &header.name)?, as_of, ..header })
 }
 
@@ -112,6 +147,7 @@ fn sane_group(group: OptionGroup, max_price: Cents) -> Result<OptionGroup, Strin
         if value.price_delta_cents.checked_abs().is_none_or(|cents| cents > max_price) {
             return Err(format!("the price difference of {} is out of range", value.name));
         }
+        value.allergens = value.allergens.take().map(sane_allergens).transpose()?;
     }
     let named = |wanted: &String| group.values.iter().any(|value| value.name == *wanted);
     match &group.default {
@@ -124,6 +160,7 @@ fn sane_group(group: OptionGroup, max_price: Cents) -> Result<OptionGroup, Strin
 
 fn sane_area(area: Area) -> Result<Area, String> {
     let Point { x, y } = sane_point(Point { x: area.x, y: area.y })?;
+    area.to.map(sane_point).transpose()?;
     if area.bays > 1000 || area.shelves > 100 {
         return Err(format!("aisle {} has more bays or shelves than any shop", area.id));
     }
@@ -139,11 +176,7 @@ fn sane_product(product: Product, max_price: Cents) -> Result<Product, String> {
     // The identifier's own rules hold for every format, JSON included.
     let sku = crate::domain::Sku::new(product.sku.as_str())
         .ok_or("sku is empty, too long or holds control characters")?;
-    if let Some(price) = product.price_cents
-        && !(0..=max_price).contains(&price)
-    {
-        return Err(format!("price_cents is {price}; prices from 0 to {max_price} are taken"));
-    }
+    product.price_cents.map_or(Ok(()), |price| sane_price("price_cents", price, max_price))?;
     if let Some(stock) = product.stock
         && !(0..=MAX_STOCK).contains(&stock)
     {
@@ -163,32 +196,99 @@ fn sane_product(product: Product, max_price: Cents) -> Result<Product, String> {
     {
         return Err("photo must be a plain file name, without folders".to_owned());
     }
-    if product.attributes.len() > LIST_ITEMS {
-        return Err(format!("more than {LIST_ITEMS} attributes"));
-    }
-    let attribute = |(key, value): (String, String)| {
-        Ok((name("an attribute's name", &key)?, bounded("an attribute", clean(&value), TEXT_CHARS)?))
-    };
-    let mut allergens = product.allergens;
-    if let Some(stated) = &mut allergens {
-        for entries in [&mut stated.contains, &mut stated.may_contain, &mut stated.free_from] {
-            *entries = lower("allergens", std::mem::take(entries))?;
-        }
-    }
     Ok(Product {
         sku,
-        title: name("title", &product.title)?,
+        gtins: once("gtins", product.gtins)?,
+        title: product.title.map(|title| name("title", &title)).transpose()?,
         brand: optional("brand", product.brand, NAME_CHARS)?,
         category: list("category", product.category)?,
         description: optional("description", product.description, TEXT_CHARS)?,
         synonyms: list("synonyms", product.synonyms)?,
         dietary: lower("dietary", product.dietary)?,
-        attributes: product.attributes.into_iter().map(attribute).collect::<Result<_, String>>()?,
+        promotion: product.promotion.map(|offer| sane_promotion(offer, max_price)).transpose()?,
+        price_as_of: time("price_as_of", product.price_as_of)?,
+        stock_as_of: time("stock_as_of", product.stock_as_of)?,
+        attributes: sane_attributes(product.attributes)?,
+        images: sane_links(product.images)?,
         option_groups: list("option_groups", product.option_groups)?,
+        variant_group: optional("variant_group", product.variant_group, NAME_CHARS)?,
+        accessories: once("accessories", product.accessories)?,
+        substitutes: once("substitutes", product.substitutes)?,
+        languages: sane_languages(product.languages)?,
         photo,
-        allergens,
+        allergens: product.allergens.map(sane_allergens).transpose()?,
         ..product
     })
+}
+
+fn sane_price(what: &str, price: Cents, max_price: Cents) -> Result<(), String> {
+    if (0..=max_price).contains(&price) {
+        return Ok(());
+    }
+    Err(format!("{what} is {price}; prices from 0 to {max_price} are taken"))
+}
+
+fn sane_promotion(promotion: Promotion, max_price: Cents) -> Result<Promotion, String> {
+    sane_price("a promotion's price_cents", promotion.price_cents, max_price)?;
+    let promotion = Promotion {
+        from: time("a promotion's from", promotion.from)?,
+        until: time("a promotion's until", promotion.until)?,
+        label: optional("a promotion's label", promotion.label, NAME_CHARS)?,
+        ..promotion
+    };
+    if let (Some(from), Some(until)) = (&promotion.from, &promotion.until)
+        && moment::first(from) > moment::last(until)
+    {
+        return Err(format!("the promotion ends ({until}) before it begins ({from})"));
+    }
+    Ok(promotion)
+}
+
+fn sane_allergens(stated: Allergens) -> Result<Allergens, String> {
+    Ok(Allergens {
+        contains: lower("allergens", stated.contains)?,
+        may_contain: lower("allergens", stated.may_contain)?,
+        free_from: lower("allergens", stated.free_from)?,
+    })
+}
+
+fn sane_attributes(given: BTreeMap<String, Attribute>) -> Result<BTreeMap<String, Attribute>, String> {
+    if given.len() > LIST_ITEMS {
+        return Err(format!("more than {LIST_ITEMS} attributes"));
+    }
+    let attribute = |(key, value): (String, Attribute)| {
+        let key = name("an attribute's name", &key)?;
+        let value = match value {
+            Attribute::Number(number) if !number.is_finite() => {
+                return Err(format!("attribute {key} is not a finite number"));
+            }
+            Attribute::Text(text) => Attribute::Text(bounded("an attribute", clean(&text), TEXT_CHARS)?),
+            value => value,
+        };
+        Ok((key, value))
+    };
+    given.into_iter().map(attribute).collect()
+}
+
+fn sane_links(links: Vec<String>) -> Result<Vec<String>, String> {
+    let links = links.iter().map(|link| clean(link)).filter(|link| !link.is_empty());
+    once("images", links.map(|link| bounded("an image", link, LINK_CHARS)).collect::<Result<_, _>>()?)
+}
+
+fn sane_languages(given: BTreeMap<String, Texts>) -> Result<BTreeMap<String, Texts>, String> {
+    let language = |(code, texts): (String, Texts)| {
+        let code = code.trim().to_lowercase();
+        if !LANGUAGES.split(' ').any(|known| known == code) {
+            return Err(format!("{code:?} is not a language code of ISO 639-1"));
+        }
+        let texts = Texts {
+            title: optional("title", texts.title, NAME_CHARS)?,
+            description: optional("description", texts.description, TEXT_CHARS)?,
+            synonyms: list("synonyms", texts.synonyms)?,
+        };
+        Ok((code, texts))
+    };
+    given.into_iter().map(language).collect()
 }
 
 /// The option groups and aisles that products may refer to.
@@ -249,10 +349,22 @@ mod tests {
             r#","stock":-1"#,
             r#","pack":{"amount":0,"unit":"g"}"#,
             r#","photo":"../../etc/passwd""#,
+            r#","promotion":{"price_cents":-1}"#,
+            r#","promotion":{"price_cents":1,"from":"2026-11-30","until":"2026-11-29"}"#,
+            r#","promotion":{"price_cents":1,"until":"Sunday"}"#,
+            r#","price_as_of":"yesterday""#,
+            r#","stock_as_of":"2026-02-30""#,
+            r#","languages":{"xx":{"title":"T"}}"#,
+            r#","languages":{"english":{"title":"T"}}"#,
         ] {
             assert!(product(bad).is_err(), "{bad}");
         }
         assert!(product(r#","price_cents":1000000,"stock":0"#).is_ok());
+        let day =
+            r#","promotion":{"price_cents":1,"from":"2026-11-29","until":"2026-11-29","label":" Sale "}"#;
+        assert_eq!(product(day).unwrap().promotion.unwrap().label.as_deref(), Some("Sale"));
+        let infinite = BTreeMap::from([("weight".to_owned(), Attribute::Number(f64::INFINITY))]);
+        assert_eq!(sane_attributes(infinite).unwrap_err(), "attribute weight is not a finite number");
     }
 
     #[test]
@@ -260,7 +372,8 @@ mod tests {
         let mut known = References::default();
         let placed = product(r#","location":{"aisle":"4","bay":9}"#).unwrap();
         assert!(known.check(&placed).is_ok(), "no planogram: nothing to check against");
-        let area = |bays| Area { id: "4".into(), name: "Dairy".into(), x: 0.0, y: 0.0, bays, shelves: 5 };
+        let area =
+            |bays| Area { id: "4".into(), name: "Dairy".into(), x: 0.0, y: 0.0, to: None, bays, shelves: 5 };
         known.areas.insert("4".to_owned(), area(10));
         assert!(known.check(&placed).is_ok());
         known.areas.insert("4".to_owned(), area(8));

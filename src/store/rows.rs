@@ -1,26 +1,42 @@
-//! How a product lies in its row. Lists and maps are JSON in their column;
-//! what the catalog does not know is NULL.
+//! How a product lies in the tables: its row, its GTINs, its words in the
+//! full-text table. Lists and maps are JSON in their column; what the catalog
+//! does not know is NULL.
 
+use super::analysis::Fields;
 use crate::domain::product::Unit;
-use crate::domain::{Gtin, Location, Pack, Product, Sku};
+use crate::domain::{Availability, Location, Pack, Product, Sku, moment};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Type, ValueRef};
-use rusqlite::{Row, Statement, named_params};
+use rusqlite::{Connection, Row, named_params, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Between the levels of `category_key`; cleaned texts never hold it.
 pub(super) const LEVEL: char = '\u{1f}';
 
-pub(super) const COLUMNS: &str = "sku, gtin, title, brand, category, description, synonyms, \
-    price_cents, pack_amount, pack_unit, pack_count, stock, aisle, bay, shelf, allergens, dietary, \
-    attributes, age_restriction, photo, option_groups";
+pub(super) const COLUMNS: &str = "sku, gtins, title, brand, category, description, synonyms, \
+    price_cents, promotion, price_as_of, pack_amount, pack_unit, pack_count, stock, availability, \
+    stock_as_of, aisle, bay, shelf, allergens, dietary, attributes, age_restriction, photo, images, \
+    option_groups, variant_group, accessories, substitutes, languages";
 
-pub(super) const INSERT: &str = "INSERT INTO products (sku, gtin, title, brand, category, \
-    category_key, description, synonyms, price_cents, pack_amount, pack_unit, pack_count, stock, \
-    aisle, bay, shelf, allergens, dietary, attributes, age_restriction, photo, option_groups) \
-    VALUES (:sku, :gtin, :title, :brand, :category, :category_key, :description, :synonyms, \
-    :price_cents, :pack_amount, :pack_unit, :pack_count, :stock, :aisle, :bay, :shelf, :allergens, \
-    :dietary, :attributes, :age_restriction, :photo, :option_groups)";
+/// What a row `p` of `products` costs at the moment `:now` (seconds since 1970),
+/// as [`Product::price_at`] has it.
+pub(super) const PRICE_NOW: &str = "iif(p.offer_cents < ifnull(p.price_cents, 9223372036854775807) \
+    AND ifnull(p.offer_from, :now) <= :now AND ifnull(p.offer_until, :now) >= :now, \
+    p.offer_cents, p.price_cents)";
+
+const INSERT: &str = "INSERT INTO products (id, sku, gtins, title, brand, category, category_key, \
+    description, synonyms, price_cents, promotion, offer_cents, offer_from, offer_until, price_as_of, \
+    pack_amount, pack_unit, pack_count, stock, availability, stock_as_of, aisle, bay, shelf, \
+    allergens, dietary, attributes, age_restriction, photo, images, option_groups, variant_group, \
+    accessories, substitutes, languages) \
+    VALUES (:id, :sku, :gtins, :title, :brand, :category, :category_key, :description, :synonyms, \
+    :price_cents, :promotion, :offer_cents, :offer_from, :offer_until, :price_as_of, :pack_amount, \
+    :pack_unit, :pack_count, :stock, :availability, :stock_as_of, :aisle, :bay, :shelf, :allergens, \
+    :dietary, :attributes, :age_restriction, :photo, :images, :option_groups, :variant_group, \
+    :accessories, :substitutes, :languages)";
+
+const INSERT_SEARCH: &str = "INSERT INTO search (rowid, title, synonyms, brand, kind, category, \
+    traits, description, heads) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 /// A value kept as JSON text.
 struct Json<T>(T);
@@ -48,12 +64,20 @@ pub(super) fn category_key(levels: &[impl AsRef<str>]) -> String {
     key
 }
 
-/// Runs [`INSERT`].
-pub(super) fn insert(statement: &mut Statement<'_>, product: &Product) -> rusqlite::Result<usize> {
+/// Writes a product's row and GTINs, under `id` or the next free one, which is
+/// returned.
+pub(super) fn insert(conn: &Connection, id: Option<i64>, product: &Product) -> rusqlite::Result<i64> {
     let (pack, place) = (product.pack.as_ref(), product.location.as_ref());
-    statement.execute(named_params! {
+    let offer = product.promotion.as_ref();
+    // A time that cannot be read never holds; an import refuses it before this.
+    let from = offer.and_then(|offer| offer.from.as_deref());
+    let from = from.map(|from| moment::first(from).map_or(i64::MAX, |at| at.as_second()));
+    let until = offer.and_then(|offer| offer.until.as_deref());
+    let until = until.map(|until| moment::last(until).map_or(i64::MIN, |at| at.as_second()));
+    conn.prepare_cached(INSERT)?.execute(named_params! {
+        ":id": id,
         ":sku": product.sku.as_str(),
-        ":gtin": product.gtin.map(|gtin| gtin.to_string()),
+        ":gtins": json(&product.gtins),
         ":title": product.title,
         ":brand": product.brand,
         ":category": json(&product.category),
@@ -61,10 +85,17 @@ pub(super) fn insert(statement: &mut Statement<'_>, product: &Product) -> rusqli
         ":description": product.description,
         ":synonyms": json(&product.synonyms),
         ":price_cents": product.price_cents,
+        ":promotion": offer.and_then(json),
+        ":offer_cents": offer.map(|offer| offer.price_cents),
+        ":offer_from": from,
+        ":offer_until": until,
+        ":price_as_of": product.price_as_of,
         ":pack_amount": pack.map(|pack| pack.amount),
         ":pack_unit": pack.map(|pack| pack.unit.symbol()),
         ":pack_count": pack.map(|pack| pack.count),
         ":stock": product.stock,
+        ":availability": product.availability.map(Availability::name),
+        ":stock_as_of": product.stock_as_of,
         ":aisle": place.map(|place| place.aisle.as_str()),
         ":bay": place.and_then(|place| place.bay),
         ":shelf": place.and_then(|place| place.shelf),
@@ -73,8 +104,35 @@ pub(super) fn insert(statement: &mut Statement<'_>, product: &Product) -> rusqli
         ":attributes": json(&product.attributes),
         ":age_restriction": product.age_restriction,
         ":photo": product.photo,
+        ":images": json(&product.images),
         ":option_groups": json(&product.option_groups),
-    })
+        ":variant_group": product.variant_group,
+        ":accessories": json(&product.accessories),
+        ":substitutes": json(&product.substitutes),
+        ":languages": json(&product.languages),
+    })?;
+    let id = conn.last_insert_rowid();
+    for gtin in &product.gtins {
+        conn.prepare_cached("INSERT OR IGNORE INTO gtins (gtin, product) VALUES (?1, ?2)")?
+            .execute(params![gtin.to_string(), id])?;
+    }
+    Ok(id)
+}
+
+/// Writes a product's words into the full-text table.
+pub(super) fn insert_words(conn: &Connection, id: i64, fields: &Fields) -> rusqlite::Result<()> {
+    conn.prepare_cached(INSERT_SEARCH)?.execute(params![
+        id,
+        fields.title,
+        fields.synonyms,
+        fields.brand,
+        fields.kind,
+        fields.category,
+        fields.traits,
+        fields.description,
+        fields.heads,
+    ])?;
+    Ok(())
 }
 
 /// Reads a row of [`COLUMNS`].
@@ -84,7 +142,6 @@ pub(super) fn product(row: &Row<'_>) -> rusqlite::Result<Product> {
         rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error)
     };
     let sku: String = row.get("sku")?;
-    let gtin: Option<String> = row.get("gtin")?;
     let unit: Option<String> = row.get("pack_unit")?;
     let pack = match unit {
         None => None,
@@ -103,24 +160,39 @@ pub(super) fn product(row: &Row<'_>) -> rusqlite::Result<Product> {
         None => None,
         Some(aisle) => Some(Location { aisle, bay: row.get("bay")?, shelf: row.get("shelf")? }),
     };
+    let availability: Option<String> = row.get("availability")?;
+    let availability = availability.map(|word| {
+        let known = Availability::ALL.into_iter().find(|known| known.name() == word);
+        known.ok_or_else(|| altered("availability", word))
+    });
+    let skus = |column: &str| row.get::<_, Json<Vec<Sku>>>(column).map(|json| json.0);
     let texts = |column: &str| row.get::<_, Json<Vec<String>>>(column).map(|json| json.0);
     Ok(Product {
         sku: Sku::new(&sku).ok_or_else(|| altered("sku", sku))?,
-        gtin: gtin.map(|text| Gtin::parse(&text).map_err(|_| altered("gtin", text))).transpose()?,
+        gtins: row.get::<_, Json<_>>("gtins")?.0,
         title: row.get("title")?,
         brand: row.get("brand")?,
         category: texts("category")?,
         description: row.get("description")?,
         synonyms: texts("synonyms")?,
         price_cents: row.get("price_cents")?,
+        promotion: row.get::<_, Option<Json<_>>>("promotion")?.map(|json| json.0),
+        price_as_of: row.get("price_as_of")?,
         pack,
         stock: row.get("stock")?,
+        availability: availability.transpose()?,
+        stock_as_of: row.get("stock_as_of")?,
         location,
         allergens: row.get::<_, Option<Json<_>>>("allergens")?.map(|json| json.0),
         dietary: texts("dietary")?,
         attributes: row.get::<_, Json<_>>("attributes")?.0,
         age_restriction: row.get("age_restriction")?,
         photo: row.get("photo")?,
+        images: texts("images")?,
         option_groups: texts("option_groups")?,
+        variant_group: row.get("variant_group")?,
+        accessories: skus("accessories")?,
+        substitutes: skus("substitutes")?,
+        languages: row.get::<_, Json<_>>("languages")?.0,
     })
 }

@@ -10,10 +10,10 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x4149_534C;
 
 /// Step N brings schema N to schema N + 1.
-const STEPS: &[&[&str]] = &[&[STEP_1, SEARCH_TABLE]];
+const STEPS: &[&[&str]] = &[&[STEP_1, SEARCH_TABLE], &[STEP_2]];
 
 /// The schema this program writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 const _: () = assert!(STEPS.len() as i64 == VERSION, "every step counts");
 
 // Lists and maps are JSON in their column. `search` holds analysed words (see
@@ -85,6 +85,85 @@ CREATE TABLE stems (
     products INTEGER NOT NULL,
     named INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+// What a product may be known by grew, and titles became optional. The rows keep
+// their numbers, which the full-text table refers to. `offer_*` repeat the
+// promotion for conditions, as seconds since 1970. `base` holds, as JSON, what
+// the catalog says of products that corrections change; of `catalog`,
+// `corrections` is the revision of them that the rows show, since the moment
+// `corrected_at` and until `corrected_until`, and `changes` counts how often they
+// changed rows. A product without a row in `vectors` awaits its embedding.
+const STEP_2: &str = "
+CREATE TABLE products_2 (
+    id INTEGER PRIMARY KEY,
+    sku TEXT NOT NULL UNIQUE,
+    gtins TEXT NOT NULL,
+    title TEXT,
+    brand TEXT,
+    category TEXT NOT NULL,
+    category_key TEXT NOT NULL,
+    description TEXT,
+    synonyms TEXT NOT NULL,
+    price_cents INTEGER,
+    promotion TEXT,
+    offer_cents INTEGER,
+    offer_from INTEGER,
+    offer_until INTEGER,
+    price_as_of TEXT,
+    pack_amount REAL,
+    pack_unit TEXT,
+    pack_count INTEGER,
+    stock INTEGER,
+    availability TEXT,
+    stock_as_of TEXT,
+    aisle TEXT,
+    bay INTEGER,
+    shelf INTEGER,
+    allergens TEXT,
+    dietary TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    age_restriction INTEGER,
+    photo TEXT,
+    images TEXT NOT NULL,
+    option_groups TEXT NOT NULL,
+    variant_group TEXT,
+    accessories TEXT NOT NULL,
+    substitutes TEXT NOT NULL,
+    languages TEXT NOT NULL
+) STRICT;
+INSERT INTO products_2 (id, sku, gtins, title, brand, category, category_key, description, synonyms,
+    price_cents, pack_amount, pack_unit, pack_count, stock, aisle, bay, shelf, allergens, dietary,
+    attributes, age_restriction, photo, images, option_groups, accessories, substitutes, languages)
+SELECT id, sku, iif(gtin IS NULL, '[]', json_array(gtin)), title, brand, category, category_key,
+    description, synonyms, price_cents, pack_amount, pack_unit, pack_count, stock, aisle, bay, shelf,
+    allergens, dietary, attributes, age_restriction, photo, '[]', option_groups, '[]', '[]', '{}'
+FROM products;
+CREATE TABLE gtins (
+    gtin TEXT NOT NULL,
+    product INTEGER NOT NULL,
+    PRIMARY KEY (gtin, product)
+) STRICT, WITHOUT ROWID;
+INSERT INTO gtins (gtin, product) SELECT gtin, id FROM products WHERE gtin IS NOT NULL;
+DROP TABLE products;
+ALTER TABLE products_2 RENAME TO products;
+CREATE INDEX gtins_product ON gtins (product);
+CREATE INDEX products_category ON products (category_key);
+CREATE INDEX products_offer ON products (offer_cents) WHERE offer_cents IS NOT NULL;
+CREATE INDEX products_variants ON products (variant_group) WHERE variant_group IS NOT NULL;
+ALTER TABLE areas ADD COLUMN to_x REAL;
+ALTER TABLE areas ADD COLUMN to_y REAL;
+ALTER TABLE catalog ADD COLUMN embedder TEXT;
+ALTER TABLE catalog ADD COLUMN corrections INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE catalog ADD COLUMN corrected_at INTEGER;
+ALTER TABLE catalog ADD COLUMN corrected_until INTEGER;
+ALTER TABLE catalog ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE base (
+    id INTEGER PRIMARY KEY,
+    sku TEXT NOT NULL UNIQUE,
+    body TEXT NOT NULL
+) STRICT;
+CREATE TABLE vectors (id INTEGER PRIMARY KEY, embedding BLOB NOT NULL) STRICT;
 ";
 
 /// The full-text table. An import makes it anew, since emptying it would visit

@@ -6,9 +6,10 @@
 use super::lexicon::Lexicon;
 use super::query::{Query, Term};
 use super::ranking::{Candidate, Place, Ranked, rank};
-use super::rows::{self, COLUMNS, category_key};
+use super::rows::{self, COLUMNS, PRICE_NOW, category_key};
 use super::words::Analyst;
 use crate::domain::{Cents, Product};
+use jiff::Timestamp;
 use rusqlite::{Row, Transaction, named_params};
 
 /// Longest query read, in characters; the rest is ignored.
@@ -54,16 +55,18 @@ pub struct Filters {
     /// suitability "X-free"; and in neither "contains" nor "may contain".
     pub free_from: Vec<String>,
     pub brand: Option<String>,
-    /// A stock above 0 is known.
+    /// A stock above 0 is known, or that it is in stock.
     pub in_stock: bool,
     /// Category path from the widest level; compared without case.
     pub category: Vec<String>,
+    /// The moment whose prices count; `None`: the present. Filters nothing itself.
+    pub moment: Option<Timestamp>,
 }
 
 impl Filters {
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        *self == Self { moment: self.moment, ..Self::default() }
     }
 }
 
@@ -235,9 +238,9 @@ fn is_phrase(tx: &Transaction<'_>, first: &str, second: &str) -> rusqlite::Resul
 /// The filters as a condition on `p` (products) and `s` (search), from the
 /// parameters of [`bind`].
 const CONDITION: &str = "
-    (:min_price IS NULL OR p.price_cents >= :min_price)
-    AND (:max_price IS NULL OR p.price_cents <= :max_price)
-    AND (:in_stock = 0 OR p.stock > 0)
+    (:min_price IS NULL OR {price} >= :min_price)
+    AND (:max_price IS NULL OR {price} <= :max_price)
+    AND (:in_stock = 0 OR p.stock > 0 OR (p.stock IS NULL AND p.availability = 'in_stock'))
     AND (:brand IS NULL OR s.brand = :brand)
     AND (:category IS NULL OR (p.category_key >= :category AND p.category_key < :category_end))
     AND (:dietary IS NULL OR NOT EXISTS (
@@ -250,6 +253,10 @@ const CONDITION: &str = "
             OR wish.value IN (SELECT value FROM json_each(p.allergens, '$.contains'))
             OR wish.value IN (SELECT value FROM json_each(p.allergens, '$.may_contain'))))";
 
+fn condition() -> String {
+    CONDITION.replace("{price}", PRICE_NOW)
+}
+
 /// [`Filters`] as SQL values.
 struct Bound {
     brand: Option<String>,
@@ -257,6 +264,7 @@ struct Bound {
     category_end: Option<String>,
     dietary: Option<String>,
     free_from: Option<String>,
+    now: i64,
 }
 
 impl Bound {
@@ -276,6 +284,7 @@ impl Bound {
             category,
             dietary: list(&filters.dietary),
             free_from: list(&filters.free_from),
+            now: filters.moment.unwrap_or_else(Timestamp::now).as_second(),
         }
     }
 }
@@ -285,8 +294,9 @@ fn fetch(tx: &Transaction<'_>, expression: &str, filters: &Filters) -> rusqlite:
     let sql = format!(
         "SELECT s.rowid, s.title, s.synonyms, s.brand, s.kind, s.category, s.traits, s.description, s.heads, \
          s.rank, p.stock FROM search AS s JOIN products AS p ON p.id = s.rowid \
-         WHERE s.search MATCH :expression AND s.rank MATCH '{BM25}' AND {CONDITION} \
-         ORDER BY s.rank LIMIT :limit"
+         WHERE s.search MATCH :expression AND s.rank MATCH '{BM25}' AND {} \
+         ORDER BY s.rank LIMIT :limit",
+        condition()
     );
     let mut statement = tx.prepare_cached(&sql)?;
     let rows = statement.query_map(
@@ -301,6 +311,7 @@ fn fetch(tx: &Transaction<'_>, expression: &str, filters: &Filters) -> rusqlite:
             ":category_end": bound.category_end,
             ":dietary": bound.dietary,
             ":free_from": bound.free_from,
+            ":now": bound.now,
         },
         candidate,
     )?;
@@ -332,9 +343,10 @@ fn browse(tx: &Transaction<'_>, filters: &Filters, limit: usize) -> rusqlite::Re
     let bound = Bound::of(filters);
     let columns: Vec<String> = COLUMNS.split(", ").map(|column| format!("p.{}", column.trim())).collect();
     let sql = format!(
-        "SELECT {} FROM products AS p JOIN search AS s ON s.rowid = p.id WHERE {CONDITION} \
+        "SELECT {} FROM products AS p JOIN search AS s ON s.rowid = p.id WHERE {} \
          ORDER BY p.stock <= 0, p.id LIMIT :limit",
-        columns.join(", ")
+        columns.join(", "),
+        condition()
     );
     let mut statement = tx.prepare_cached(&sql)?;
     let products = statement.query_map(
@@ -348,6 +360,7 @@ fn browse(tx: &Transaction<'_>, filters: &Filters, limit: usize) -> rusqlite::Re
             ":category_end": bound.category_end,
             ":dietary": bound.dietary,
             ":free_from": bound.free_from,
+            ":now": bound.now,
         },
         rows::product,
     )?;
