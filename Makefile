@@ -53,7 +53,7 @@ models: build
 
 demo: models
 	@mkdir -p "$(OUT)"
-	$(AISLE) catalog import firmware-config/demo-store/catalog.jsonl
+	$(AISLE) catalog import firmware-config/demo-store/catalog.jsonl --as-of now
 	echo
 	echo "A recorded shopper orders at the café:"
 	$(AISLE) ask --wav tests/recordings/order-1.flac --say "$(OUT)/order.wav"

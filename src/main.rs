@@ -5,8 +5,9 @@ use aisle::app::assistant::{Assistant, Input, Parts, Request};
 use aisle::app::cli::{self, Cli, Command};
 use aisle::app::folders::Folders;
 use aisle::app::mouth::Utterance;
-use aisle::app::{ask, doctor, reports, service};
+use aisle::app::{ask, corrections, doctor, reports, service};
 use aisle::domain::turn::TurnReport;
+use aisle::domain::{AsOf, Sku};
 use aisle::feeds::NativeFeed;
 use aisle::models::{BarProgress, ModelDir, Row, Status};
 use aisle::settings::{self, Settings};
@@ -16,6 +17,7 @@ use aisle::voice::wav;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
@@ -65,7 +67,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Ask(arguments) => block_on(ask(arguments, &folders, settings)),
         Command::Search(arguments) => search(arguments, &folders),
-        Command::Catalog(cli::Catalog::Import { file }) => import(&file, &folders, &settings),
+        Command::Catalog(cli::Catalog::Import { file, as_of }) => import(&file, as_of, &folders, &settings),
+        Command::Catalog(cli::Catalog::Correct(arguments)) => correct(*arguments, &folders),
+        Command::Catalog(cli::Catalog::Corrections { json }) => show_corrections(&folders, json),
         Command::Catalog(cli::Catalog::Stats { json }) => stats(&folders, json),
         Command::Models(command) => models(command, &folders),
         Command::Run(arguments) => {
@@ -265,13 +269,44 @@ fn outcome_json(id: Option<Value>, outcome: &SearchOutcome) -> Value {
     })
 }
 
-fn import(file: &Path, folders: &Folders, settings: &Settings) -> Result<ExitCode> {
+fn correct(arguments: cli::Correct, folders: &Folders) -> Result<ExitCode> {
+    let sku = Sku::new(&arguments.sku).context("the SKU is empty, too long or holds control characters")?;
+    let catalog = Catalog::open(&folders.data)?;
+    if arguments.drop {
+        let dropped = catalog.drop_correction(&sku)?;
+        ensure!(dropped > 0, "{sku} is not corrected; `aisle catalog corrections` lists what is");
+        print(&format!("{sku} is as the catalog says.\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    catalog.correct(&sku, corrections::correction(arguments, Timestamp::now())?)?;
+    let waits = catalog.corrections()?.iter().any(|corrected| corrected.sku == sku && !corrected.carried);
+    print(&if waits {
+        format!("{sku} is not in the present catalog; its correction waits for it.\n")
+    } else {
+        format!("{sku} is corrected.\n")
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_corrections(folders: &Folders, as_json: bool) -> Result<ExitCode> {
+    let catalog = Catalog::open(&folders.data)?;
+    let corrected = catalog.corrections()?;
+    if as_json {
+        print(&format!("{}\n", json!({"corrections": corrected})))?;
+    } else {
+        let currency = catalog.info().map(|info| info.currency).unwrap_or_default();
+        print(&corrections::list(&corrected, currency, Timestamp::now()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn import(file: &Path, as_of: Option<AsOf>, folders: &Folders, settings: &Settings) -> Result<ExitCode> {
     let mut feed = NativeFeed::open(file)?;
     let (catalog, aside) = Catalog::open_or_rebuild(&folders.data)?;
     if let Some(path) = aside {
         tracing::warn!("the catalog was damaged; it is kept as {}", path.display());
     }
-    let limits = ImportLimits { bad_share: settings.catalog.max_bad_share, ..ImportLimits::default() };
+    let limits = ImportLimits { bad_share: settings.catalog.max_bad_share, as_of, ..ImportLimits::default() };
     let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("importing {bar:30} {percent}% {eta}") {
         bar.set_style(style);

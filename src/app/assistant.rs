@@ -17,12 +17,13 @@ use crate::engines::{Address, CompletionRequest, Engine, EngineConfig, LanguageM
 use crate::models::ModelDir;
 use crate::models::onnx::Runtime;
 use crate::settings::Settings;
-use crate::store::{Catalog, CatalogInfo};
+use crate::store::{Catalog, CatalogInfo, Edition, StoreError};
 use anyhow::{Context as _, Result};
+use jiff::Timestamp;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// What the shopper gave.
@@ -59,13 +60,28 @@ pub struct Parts {
 /// The assistant.
 pub struct Assistant {
     catalog: Catalog,
-    info: CatalogInfo,
-    menu: Menu,
+    shop: RwLock<Arc<Shop>>,
     settings: Settings,
     ears: Option<Ears>,
     mouth: Option<Mouth>,
     model: Option<LanguageModel>,
     sessions: Mutex<Sessions>,
+}
+
+/// What turns need of the catalog at hand, read again when it has changed.
+struct Shop {
+    edition: Edition,
+    info: CatalogInfo,
+    menu: Menu,
+}
+
+impl Shop {
+    fn read(catalog: &Catalog) -> Result<Self, StoreError> {
+        // First, so that a change in between is noticed later, not missed.
+        let edition = catalog.edition()?;
+        let menu = Menu::new(catalog.made_to_order()?, catalog.option_groups()?);
+        Ok(Self { edition, info: catalog.info()?, menu })
+    }
 }
 
 #[derive(Default)]
@@ -81,8 +97,7 @@ impl Assistant {
     /// There is no catalog, or a part's model is missing or damaged.
     pub fn open(folders: &Folders, settings: Settings, parts: Parts) -> Result<Self> {
         let catalog = Catalog::open(&folders.data)?;
-        let info = catalog.info()?;
-        let menu = Menu::new(catalog.made_to_order()?, catalog.option_groups()?);
+        let shop = RwLock::new(Arc::new(Shop::read(&catalog)?));
         let models = ModelDir::open(&folders.models)?;
         let runtime = (parts.hearing || parts.speaking)
             .then(|| models.ready("onnxruntime").map_err(anyhow::Error::from))
@@ -99,7 +114,7 @@ impl Assistant {
         };
         let model = language_model(&models, &settings)?;
         let sessions = Mutex::default();
-        Ok(Self { catalog, info, menu, settings, ears, mouth, model, sessions })
+        Ok(Self { catalog, shop, settings, ears, mouth, model, sessions })
     }
 
     /// Loads both engines, and the language model's fixed prompt, ahead of the
@@ -140,8 +155,34 @@ impl Assistant {
 
     /// The loaded catalog.
     #[must_use]
-    pub fn catalog(&self) -> &CatalogInfo {
-        &self.info
+    pub fn info(&self) -> CatalogInfo {
+        self.shop().info.clone()
+    }
+
+    /// Brings the catalog up to date with the shop's corrections, see
+    /// [`Catalog::reconcile`].
+    ///
+    /// # Errors
+    /// A database cannot be read or written.
+    pub fn reconcile(&self) -> Result<bool, StoreError> {
+        self.catalog.reconcile(Timestamp::now())
+    }
+
+    /// The shop as the catalog has it now. A catalog that cannot be read leaves the
+    /// one before in place; the turn's look-up says what is wrong.
+    fn shop(&self) -> Arc<Shop> {
+        let kept = Arc::clone(&self.shop.read().unwrap_or_else(PoisonError::into_inner));
+        match self.catalog.edition() {
+            Ok(edition) if edition != kept.edition => match Shop::read(&self.catalog) {
+                Ok(shop) => {
+                    let shop = Arc::new(shop);
+                    *self.shop.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&shop);
+                    shop
+                }
+                Err(_) => kept,
+            },
+            _ => kept,
+        }
     }
 
     /// Takes one turn. A spoken reply's `pieces` are passed on as they are made.
@@ -157,15 +198,16 @@ impl Assistant {
         let started = Instant::now();
         let mut timings = Timings::default();
         let mut context = self.context(request.session.as_deref());
-        let mut turn = Turn::new(self.info.currency, self.model.is_some());
+        let shop = tokio::task::block_in_place(|| self.shop());
+        let mut turn = Turn::new(shop.info.currency, self.model.is_some());
         let mut event = self.listen(&request.input, &mut timings).await?;
         let answer = loop {
             let asked = Instant::now();
-            match turn.update(event, &self.menu, &context) {
+            match turn.update(event, &shop.menu, &context) {
                 Command::LookUp(tool) => {
                     add(&mut timings.understand, asked);
                     let looked = Instant::now();
-                    event = tokio::task::block_in_place(|| self.look_up(tool));
+                    event = tokio::task::block_in_place(|| self.look_up(&shop, tool));
                     add(&mut timings.search, looked);
                 }
                 Command::AskModel(prompt) => {
@@ -176,7 +218,7 @@ impl Assistant {
             }
         };
         timings.reply = Some(ms(started));
-        let cards = cards(&answer, &self.info);
+        let cards = cards(&answer, &shop.info);
         timings.first_card = (!cards.is_empty()).then(|| ms(started));
         self.remember(request.session.as_deref(), &mut context, &answer, &cards);
         let mut degraded = answer.degraded;
@@ -233,9 +275,9 @@ impl Assistant {
         }
     }
 
-    fn look_up(&self, tool: Tool) -> Event {
+    fn look_up(&self, shop: &Shop, tool: Tool) -> Event {
         let shelves =
-            Shelves { catalog: &self.catalog, info: &self.info, menu: &self.menu, settings: &self.settings };
+            Shelves { catalog: &self.catalog, info: &shop.info, menu: &shop.menu, settings: &self.settings };
         match shelves.look_up(tool) {
             Ok(findings) => Event::Found(Box::new(findings)),
             Err(error) => Event::LookupFailed(error.to_string()),
@@ -265,7 +307,7 @@ impl Assistant {
 
     fn sessions(&self) -> std::sync::MutexGuard<'_, Sessions> {
         // Contexts are replaced whole, so a poisoned lock holds no half of one.
-        self.sessions.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn context(&self, session: Option<&str>) -> Context {

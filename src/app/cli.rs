@@ -1,5 +1,6 @@
 //! The command line: what may be asked of `aisle`. Parsing only.
 
+use crate::domain::{AsOf, Cents, moment, money};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -82,6 +83,18 @@ pub enum Catalog {
     Import {
         /// A catalog in Aisle's own JSON lines.
         file: PathBuf,
+        /// When its prices and stock were last sure, instead of what it says: "now",
+        /// an RFC 3339 time or a date.
+        #[arg(long, value_name = "TIME", value_parser = as_of)]
+        as_of: Option<AsOf>,
+    },
+    /// Correct a product for this shop: it counts over this and later catalogs.
+    Correct(Box<Correct>),
+    /// What the shop has corrected.
+    Corrections {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
     },
     /// What is loaded, and how much of it is known.
     Stats {
@@ -89,6 +102,63 @@ pub enum Catalog {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Correct {
+    /// The product.
+    pub sku: String,
+    /// Its regular price: 3.49.
+    #[arg(long, value_parser = cents)]
+    pub price: Option<Cents>,
+    /// Pieces on hand.
+    #[arg(long)]
+    pub stock: Option<i64>,
+    /// The sign of the aisle where it stands.
+    #[arg(long)]
+    pub aisle: Option<String>,
+    /// Its bay there, from 1.
+    #[arg(long)]
+    pub bay: Option<u32>,
+    /// Its shelf there, from 1 at the bottom.
+    #[arg(long)]
+    pub shelf: Option<u32>,
+    #[arg(long)]
+    pub title: Option<String>,
+    #[arg(long)]
+    pub description: Option<String>,
+    /// Another word that shoppers use for it; may be given more than once.
+    #[arg(long)]
+    pub synonym: Vec<String>,
+    /// File name of its photo.
+    #[arg(long)]
+    pub photo: Option<String>,
+    /// Stop selling it here: it is not found and not offered.
+    #[arg(long)]
+    pub withdraw: bool,
+    /// When the correction ends by itself: an RFC 3339 time, or a date's end.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Who corrects it, and why.
+    #[arg(long)]
+    pub note: Option<String>,
+    /// Drop all corrections of the product.
+    #[arg(long, conflicts_with_all = ["price", "stock", "aisle", "bay", "shelf", "title", "description",
+        "synonym", "photo", "withdraw", "until", "note"])]
+    pub drop: bool,
+}
+
+fn cents(text: &str) -> Result<Cents, String> {
+    money::parse(text).ok_or_else(|| "write it like 3.49".to_owned())
+}
+
+fn as_of(text: &str) -> Result<AsOf, String> {
+    if text == "now" {
+        return Ok(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    }
+    let known = moment::first(text).map(|_| text.to_owned());
+    known
+        .ok_or_else(|| "write \"now\", a time like 2026-11-20T06:00:00Z or a date like 2026-11-20".to_owned())
 }
 
 #[derive(Debug, Subcommand)]

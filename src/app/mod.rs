@@ -4,6 +4,7 @@
 pub mod ask;
 pub mod assistant;
 pub mod cli;
+pub mod corrections;
 pub mod doctor;
 pub mod ears;
 pub mod folders;

@@ -14,9 +14,12 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
+use tokio::time::MissedTickBehavior;
 
 /// Most clients of the socket at a time; others wait in the listen queue.
 const CLIENTS: usize = 8;
+/// How long an ended correction, or one that another program made, may wait.
+const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -34,11 +37,12 @@ pub async fn run(assistant: Assistant, socket: &Path) -> Result<()> {
         }
         tracing::info!("engines are warm");
     });
-    let catalog = assistant.catalog();
-    tracing::info!(products = catalog.products, socket = %socket.display(), "answering turns");
+    tracing::info!(products = assistant.info().products, socket = %socket.display(), "answering turns");
     notify(&[NotifyState::Ready]);
     let every = sd_notify::watchdog_enabled().map_or(Duration::from_secs(10), |limit| limit / 2);
     let mut heartbeat = tokio::time::interval(every);
+    let mut reconciling = tokio::time::interval(RECONCILE_EVERY);
+    reconciling.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let clients = Arc::new(Semaphore::new(CLIENTS));
     loop {
         tokio::select! {
@@ -51,6 +55,14 @@ pub async fn run(assistant: Assistant, socket: &Path) -> Result<()> {
                     Ok(()) => notify(&[NotifyState::Watchdog]),
                     Err(error) => tracing::error!(%error, "the kiosk cannot answer"),
                 }
+            }
+            _ = reconciling.tick() => {
+                let assistant = Arc::clone(&assistant);
+                tokio::task::spawn_blocking(move || {
+                    if let Err(error) = assistant.reconcile() {
+                        tracing::error!(%error, "the shop's corrections are not up to date");
+                    }
+                });
             }
             accepted = accept(&listener, &clients) => match accepted {
                 Ok((stream, permit)) => {

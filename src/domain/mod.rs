@@ -2,6 +2,7 @@
 //! the shop floor, and the turn. No I/O, no clocks, no engine, no SQL; nothing
 //! here imports another module of the crate.
 
+pub mod correction;
 pub mod gtin;
 pub mod moment;
 pub mod money;
@@ -10,6 +11,7 @@ pub mod planogram;
 pub mod product;
 pub mod turn;
 
+pub use correction::Correction;
 pub use gtin::{Gtin, GtinError, Sku};
 pub use moment::AsOf;
 pub use money::{Cents, Currency};

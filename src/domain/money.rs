@@ -58,6 +58,19 @@ impl Currency {
     }
 }
 
+/// The amount that `text` writes: `3.49`, `3`, `0.5`. `None`: no such amount, or
+/// one below 0 or with fractions of a cent.
+#[must_use]
+pub fn parse(text: &str) -> Option<Cents> {
+    let (whole, part) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(part) || part.len() > 2 {
+        return None;
+    }
+    let part: Cents = format!("{part:0<2}").parse().ok()?;
+    whole.parse::<Cents>().ok()?.checked_mul(100)?.checked_add(part)
+}
+
 impl fmt::Display for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
@@ -67,6 +80,14 @@ impl fmt::Display for Currency {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amounts_are_read() {
+        assert_eq!([parse("3.49"), parse(" 3 "), parse("0.5")], [Some(349), Some(300), Some(50)]);
+        for odd in ["", "-1", "3,49", "3.499", ".5", "1e3", "99999999999999999999"] {
+            assert_eq!(parse(odd), None, "{odd}");
+        }
+    }
 
     #[test]
     fn amounts_are_shown() {

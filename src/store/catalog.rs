@@ -3,11 +3,15 @@
 //! Reads always see one whole catalog.
 
 use super::connections::{Connections, ReadError};
+use super::corrections::{self, Corrected};
+use super::intake::{References, sane_correction};
 use super::lexicon::Lexicon;
 use super::rows::{self, COLUMNS};
 use super::search::{SearchOutcome, SearchRequest, search};
+use super::state::State;
 use super::{Feed, ImportError, ImportLimits, ImportReport, Progress, StoreError, import};
-use crate::domain::{Area, Currency, Gtin, OptionGroup, Point, Product, Sku};
+use crate::domain::{Area, Correction, Currency, Gtin, OptionGroup, Point, Product, Sku};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -56,6 +60,17 @@ pub struct CatalogStats {
     pub with_location: u64,
     pub with_allergens: u64,
     pub with_photo: u64,
+    pub with_title: u64,
+    pub with_promotion: u64,
+    pub with_availability: u64,
+    /// Members of a variant group.
+    pub with_variants: u64,
+    /// With accessories or substitutes.
+    pub with_relations: u64,
+    /// With texts in other languages.
+    pub with_languages: u64,
+    /// By the shop itself; withdrawn ones are in no other count.
+    pub corrected: u64,
     pub age_restricted: u64,
     pub made_to_order: u64,
     /// Distinct brands.
@@ -86,20 +101,46 @@ pub struct Vocabulary {
 /// The catalog database; cheap to share behind an `Arc`.
 pub struct Catalog {
     connections: Connections,
-    lexicon: RwLock<Option<Arc<Lexicon>>>,
+    state: State,
+    lexicon: RwLock<Option<(i64, Arc<Lexicon>)>>,
+}
+
+/// Which products are there to be read: it differs whenever an import or a
+/// correction changed them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edition {
+    pub version: CatalogVersion,
+    /// Corrections that changed rows since the import.
+    pub changes: i64,
+}
+
+/// Why a correction was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum CorrectionError {
+    #[error("the correction is not usable: {0}")]
+    Refused(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Catalog {
     /// Opens the catalog in a data folder, creating both if need be. A new
-    /// catalog is empty: reads answer [`StoreError::Empty`].
+    /// catalog is empty: reads answer [`StoreError::Empty`]. Corrections that a
+    /// crash left undone are finished.
     ///
     /// # Errors
-    /// The folder or file cannot be used, is damaged, foreign, or newer.
+    /// The folder or a file cannot be used, is damaged, foreign, or newer.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         std::fs::create_dir_all(folder)
             .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
         let connections = Connections::open(folder.join(FILE))?;
-        Ok(Self { connections, lexicon: RwLock::default() })
+        let state = State::open(folder)?;
+        let catalog = Self { connections, state, lexicon: RwLock::default() };
+        match catalog.reconcile(Timestamp::now()) {
+            // The import that is under way will do it.
+            Ok(_) | Err(StoreError::Busy { .. }) => Ok(catalog),
+            Err(error) => Err(error),
+        }
     }
 
     /// Like [`Catalog::open`], for an import: a damaged or foreign file is put
@@ -157,11 +198,79 @@ impl Catalog {
         limits: &ImportLimits,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<ImportReport, ImportError> {
-        let report = import::import(&self.connections, feed, limits, progress)?;
+        let report = import::import(&self.connections, &self.state, feed, limits, progress)?;
         // The first shopper after an import shall not wait for the word lists.
         // Should it fail, the import has still succeeded.
         let _ = self.read(|tx| self.lexicon(tx).map(drop));
         Ok(report)
+    }
+
+    /// Corrects a product for as long as the correction holds, over whatever this
+    /// and later catalogs say. One for a product that is not in the present
+    /// catalog waits.
+    ///
+    /// # Errors
+    /// The correction makes no sense, or a database cannot be written. When it was
+    /// kept but could not be shown yet, the next [`Catalog::reconcile`] does.
+    pub fn correct(&self, sku: &Sku, correction: Correction) -> Result<(), CorrectionError> {
+        let max_price = ImportLimits::default().max_price_cents;
+        let correction = sane_correction(correction, max_price).map_err(CorrectionError::Refused)?;
+        if let Some(place) = &correction.location {
+            let areas = match self.areas() {
+                Err(StoreError::Empty) => Vec::new(),
+                areas => areas?,
+            };
+            let areas = areas.into_iter().map(|area| (area.id.clone(), area)).collect();
+            let known = References { areas, ..References::default() };
+            known.check_place(place).map_err(CorrectionError::Refused)?;
+        }
+        self.state.correct(sku, &correction)?;
+        Ok(self.show_corrections()?)
+    }
+
+    /// Drops all corrections of a product: the catalog's own word counts again.
+    /// How many there were.
+    ///
+    /// # Errors
+    /// A database cannot be written.
+    pub fn drop_correction(&self, sku: &Sku) -> Result<usize, StoreError> {
+        let dropped = self.state.drop_corrections(sku)?;
+        self.show_corrections()?;
+        Ok(dropped)
+    }
+
+    fn show_corrections(&self) -> Result<(), StoreError> {
+        match self.reconcile(Timestamp::now()) {
+            // An import is under way, and will show them.
+            Ok(_) | Err(StoreError::Busy { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All corrections in the order they were made, ended ones too.
+    ///
+    /// # Errors
+    /// A database cannot be read.
+    pub fn corrections(&self) -> Result<Vec<Corrected>, StoreError> {
+        let made = self.state.corrections()?.made;
+        self.connections.read(|tx| {
+            let sql = "SELECT 1 FROM products WHERE sku = ?1 UNION ALL SELECT 1 FROM base WHERE sku = ?1";
+            let mut is_carried = tx.prepare_cached(sql)?;
+            let corrected = made.into_iter().map(|(sku, correction)| {
+                Ok(Corrected { carried: is_carried.exists([sku.as_str()])?, sku, correction })
+            });
+            Ok(corrected.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// Brings the catalog to what the corrections say at `now`: those that another
+    /// program made or a crash left, and those that have ended. Costs next to
+    /// nothing when there is nothing to do. True when products changed.
+    ///
+    /// # Errors
+    /// A database cannot be read or written.
+    pub fn reconcile(&self, now: Timestamp) -> Result<bool, StoreError> {
+        corrections::reconcile(&self.connections, &self.state, now)
     }
 
     /// Finds what a shopper asked for.
@@ -192,14 +301,21 @@ impl Catalog {
         })
     }
 
+    pub fn edition(&self) -> Result<Edition, StoreError> {
+        self.read(|tx| Ok(edition(tx)?))
+    }
+
     pub fn stats(&self) -> Result<CatalogStats, StoreError> {
         let file_bytes = std::fs::metadata(self.connections.path()).map_or(0, |meta| meta.len());
         self.read(|tx| {
             let sql = "SELECT count(*), count(*) FILTER (WHERE gtins <> '[]'), count(price_cents), count(stock), \
-                       count(*) FILTER (WHERE stock <= 0), count(aisle), count(allergens), count(photo), \
+                       count(*) FILTER (WHERE ifnull(stock <= 0, availability <> 'in_stock')), count(aisle), count(allergens), count(photo), \
                        count(age_restriction), count(*) FILTER (WHERE option_groups <> '[]'), \
                        count(DISTINCT brand), count(DISTINCT nullif(category_key, '')), \
-                       (SELECT count(*) FROM option_groups), (SELECT count(*) FROM areas) FROM products";
+                       (SELECT count(*) FROM option_groups), (SELECT count(*) FROM areas), \
+                       count(title), count(promotion), count(availability), count(variant_group), \
+                       count(*) FILTER (WHERE accessories <> '[]' OR substitutes <> '[]'), \
+                       count(*) FILTER (WHERE languages <> '{}'), (SELECT count(*) FROM base) FROM products";
             Ok(tx.query_row(sql, [], |row| {
                 Ok(CatalogStats {
                     products: count(row, 0)?,
@@ -216,6 +332,13 @@ impl Catalog {
                     categories: count(row, 11)?,
                     option_groups: count(row, 12)?,
                     areas: count(row, 13)?,
+                    with_title: count(row, 14)?,
+                    with_promotion: count(row, 15)?,
+                    with_availability: count(row, 16)?,
+                    with_variants: count(row, 17)?,
+                    with_relations: count(row, 18)?,
+                    with_languages: count(row, 19)?,
+                    corrected: count(row, 20)?,
                     file_bytes,
                 })
             })?)
@@ -351,19 +474,26 @@ impl Catalog {
     }
 
     /// The word lists of the catalog that `tx` sees, read again when an import
-    /// (by any program) has replaced it.
+    /// or a correction (by any program) has changed it.
     fn lexicon(&self, tx: &Transaction<'_>) -> Result<Arc<Lexicon>, ReadError> {
-        let version = CatalogVersion::read(tx)?;
+        let edition = edition(tx)?;
         let kept = self.lexicon.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(lexicon) = kept
-            && lexicon.version() == &version
+        if let Some((changes, lexicon)) = kept
+            && (changes, lexicon.version()) == (edition.changes, &edition.version)
         {
             return Ok(lexicon);
         }
-        let lexicon = Arc::new(Lexicon::load(tx, version)?);
-        *self.lexicon.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&lexicon));
+        let lexicon = Arc::new(Lexicon::load(tx, edition.version)?);
+        let kept = Some((edition.changes, Arc::clone(&lexicon)));
+        *self.lexicon.write().unwrap_or_else(PoisonError::into_inner) = kept;
         Ok(lexicon)
     }
+}
+
+fn edition(tx: &Transaction<'_>) -> rusqlite::Result<Edition> {
+    let sql = "SELECT changes FROM catalog";
+    let changes = tx.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    Ok(Edition { version: CatalogVersion::read(tx)?, changes })
 }
 
 fn by_sku(tx: &Transaction<'_>, sku: &Sku) -> rusqlite::Result<Option<Product>> {

@@ -63,15 +63,10 @@ impl Connections {
         })
     }
 
-    /// A connection for one import.
+    /// A connection for one import or correction.
     pub(super) fn writer(&self) -> Result<Connection, StoreError> {
-        let sql = |source| StoreError::of(&self.path, source);
-        let mut conn = connect(&self.path, WRITER_PATIENCE)?;
-        // `query_row`, because setting these answers with a row.
-        conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(sql)?;
-        conn.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
-        conn.query_row(&format!("PRAGMA journal_size_limit = {LOG_BYTES}"), [], |_| Ok(())).map_err(sql)?;
-        schema::prepare(&mut conn, &self.path)?;
+        let mut conn = writer(&self.path)?;
+        schema::CATALOG.prepare(&mut conn, &self.path)?;
         Ok(conn)
     }
 
@@ -114,6 +109,17 @@ impl From<rusqlite::Error> for ReadError {
     fn from(source: rusqlite::Error) -> Self {
         Self::Sql(source)
     }
+}
+
+/// A connection that writes durably: what is committed survives a power cut.
+pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
+    let sql = |source| StoreError::of(path, source);
+    let conn = connect(path, WRITER_PATIENCE)?;
+    // `query_row`, because setting these answers with a row.
+    conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(sql)?;
+    conn.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
+    conn.query_row(&format!("PRAGMA journal_size_limit = {LOG_BYTES}"), [], |_| Ok(())).map_err(sql)?;
+    Ok(conn)
 }
 
 fn connect(path: &Path, patience: Duration) -> Result<Connection, StoreError> {

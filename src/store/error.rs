@@ -10,11 +10,13 @@ pub enum StoreError {
     Empty,
     #[error("{} is damaged or is not an Aisle catalog ({detail}): `aisle catalog import FILE` rebuilds it", path.display())]
     Damaged { path: PathBuf, detail: String },
+    #[error("{} is damaged or is not Aisle's ({detail}): it holds the shop's own corrections, so bring back a copy of it, or move it away to go on without them", path.display())]
+    DamagedState { path: PathBuf, detail: String },
     #[error("{} has schema {found}, but this Aisle knows only up to {known}: update Aisle", path.display())]
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error("the disk that holds {} is full: free some space and try again; what was there is unchanged", path.display())]
     DiskFull { path: PathBuf },
-    #[error("{} is in use by another import: try again when it has ended", path.display())]
+    #[error("{} is in use by an import: try again when it has ended", path.display())]
     Busy { path: PathBuf },
     #[error("cannot open or create {}: {source}", path.display())]
     Folder { path: PathBuf, source: std::io::Error },
@@ -23,6 +25,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The same trouble where it is `state.db` that has it: no mirror, so it is
+    /// never rebuilt.
+    pub(super) fn in_state(self) -> Self {
+        match self {
+            Self::Damaged { path, detail } => Self::DamagedState { path, detail },
+            other => other,
+        }
+    }
+
     /// Sorts a database error by what the reader can do about it.
     pub(super) fn of(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();

@@ -9,8 +9,10 @@ use super::intake::{References, sane};
 use super::lexicon::sounds;
 use super::records::{Entry, Feed, FeedError, Header, LineError, Progress, Record};
 use super::schema::SEARCH_TABLE;
-use super::{CatalogVersion, StoreError, rows};
-use crate::domain::{Area, Cents, OptionGroup, Point, Product, Sku};
+use super::state::State;
+use super::{CatalogVersion, StoreError, corrections, rows};
+use crate::domain::{Area, AsOf, Cents, OptionGroup, Point, Product, Sku};
+use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -24,8 +26,8 @@ const PROGRESS_LINES: u64 = 256;
 /// A file without a header after so many bad lines is read no further.
 const HOPELESS_LINES: u64 = 10_000;
 
-/// What an import tolerates.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What an import tolerates and overrides.
+#[derive(Debug, Clone, PartialEq)]
 pub struct ImportLimits {
     /// Highest believable price, in cents.
     pub max_price_cents: Cents,
@@ -33,12 +35,14 @@ pub struct ImportLimits {
     pub bad_share: f64,
     /// Bad lines tolerated whatever their share.
     pub bad_lines: u64,
+    /// When prices and stock were last sure, instead of what the header says.
+    pub as_of: Option<AsOf>,
 }
 
 impl Default for ImportLimits {
     /// Prices to 10,000.00; 5 % bad lines, or 20.
     fn default() -> Self {
-        Self { max_price_cents: 1_000_000, bad_share: 0.05, bad_lines: 20 }
+        Self { max_price_cents: 1_000_000, bad_share: 0.05, bad_lines: 20, as_of: None }
     }
 }
 
@@ -84,6 +88,7 @@ fn named(bad: &[LineError]) -> String {
 /// Runs a whole import on a connection of its own.
 pub(super) fn import(
     connections: &Connections,
+    state: &State,
     feed: &mut impl Feed,
     limits: &ImportLimits,
     progress: &mut dyn FnMut(Progress),
@@ -109,7 +114,8 @@ pub(super) fn import(
     }
     progress(feed.progress());
     intake.take_waiting(&tx).map_err(sql)?;
-    let header = intake.verdict(limits)?;
+    let mut header = intake.verdict(limits)?;
+    header.as_of = limits.as_of.clone().or(header.as_of);
 
     let version = CatalogVersion {
         number: replaced.as_ref().map_or(1, |old| old.number.saturating_add(1)),
@@ -117,6 +123,8 @@ pub(super) fn import(
     };
     write_vocabulary(&tx, &intake.tally).map_err(sql)?;
     write_header(&tx, &header, intake.kiosk, &version).map_err(sql)?;
+    // In the same transaction: no shopper sees what the shop has withdrawn.
+    corrections::apply(&tx, &state.corrections()?, Timestamp::now()).map_err(sql)?;
     tx.commit().map_err(sql)?;
     // Moves the log into the file as far as no reader needs it; what is left
     // goes there by itself later.
@@ -306,7 +314,7 @@ fn write_header(
             header.name,
             header.currency.code(),
             header.as_of,
-            jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             kiosk.map(|point| point.x),
             kiosk.map(|point| point.y),
         ],

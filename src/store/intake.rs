@@ -5,7 +5,8 @@
 
 use super::records::{Header, Record};
 use crate::domain::{
-    Allergens, Area, AsOf, Attribute, Cents, OptionGroup, Point, Product, Promotion, Texts, moment,
+    Allergens, Area, AsOf, Attribute, Cents, Correction, Location, OptionGroup, Point, Product, Promotion,
+    Texts, moment,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -177,11 +178,7 @@ fn sane_product(product: Product, max_price: Cents) -> Result<Product, String> {
     let sku = crate::domain::Sku::new(product.sku.as_str())
         .ok_or("sku is empty, too long or holds control characters")?;
     product.price_cents.map_or(Ok(()), |price| sane_price("price_cents", price, max_price))?;
-    if let Some(stock) = product.stock
-        && !(0..=MAX_STOCK).contains(&stock)
-    {
-        return Err(format!("stock is {stock}; pieces on hand are 0 to {MAX_STOCK}"));
-    }
+    product.stock.map_or(Ok(()), sane_stock)?;
     if let Some(pack) = &product.pack
         && !(pack.amount.is_finite() && pack.amount > 0.0 && pack.count > 0)
     {
@@ -189,12 +186,6 @@ fn sane_product(product: Product, max_price: Cents) -> Result<Product, String> {
     }
     if product.age_restriction.is_some_and(|age| age > MAX_AGE) {
         return Err(format!("age_restriction is over {MAX_AGE} years"));
-    }
-    let photo = optional("photo", product.photo, NAME_CHARS)?;
-    if let Some(photo) = &photo
-        && (photo.contains(['/', '\\']) || photo.starts_with('.'))
-    {
-        return Err("photo must be a plain file name, without folders".to_owned());
     }
     Ok(Product {
         sku,
@@ -215,7 +206,7 @@ fn sane_product(product: Product, max_price: Cents) -> Result<Product, String> {
         accessories: once("accessories", product.accessories)?,
         substitutes: once("substitutes", product.substitutes)?,
         languages: sane_languages(product.languages)?,
-        photo,
+        photo: sane_photo(product.photo)?,
         allergens: product.allergens.map(sane_allergens).transpose()?,
         ..product
     })
@@ -226,6 +217,44 @@ fn sane_price(what: &str, price: Cents, max_price: Cents) -> Result<(), String> 
         return Ok(());
     }
     Err(format!("{what} is {price}; prices from 0 to {max_price} are taken"))
+}
+
+fn sane_stock(stock: i64) -> Result<(), String> {
+    if (0..=MAX_STOCK).contains(&stock) {
+        return Ok(());
+    }
+    Err(format!("stock is {stock}; pieces on hand are 0 to {MAX_STOCK}"))
+}
+
+fn sane_photo(photo: Option<String>) -> Result<Option<String>, String> {
+    let photo = optional("photo", photo, NAME_CHARS)?;
+    match &photo {
+        Some(file) if file.contains(['/', '\\']) || file.starts_with('.') => {
+            Err("photo must be a plain file name, without folders".to_owned())
+        }
+        _ => Ok(photo),
+    }
+}
+
+/// A correction as a product's fields are taken.
+pub(super) fn sane_correction(given: Correction, max_price: Cents) -> Result<Correction, String> {
+    given.price_cents.map_or(Ok(()), |price| sane_price("price_cents", price, max_price))?;
+    given.stock.map_or(Ok(()), sane_stock)?;
+    let correction = Correction {
+        promotion: given.promotion.map(|offer| sane_promotion(offer, max_price)).transpose()?,
+        title: given.title.map(|title| name("title", &title)).transpose()?,
+        description: optional("description", given.description, TEXT_CHARS)?,
+        synonyms: list("synonyms", given.synonyms)?,
+        photo: sane_photo(given.photo)?,
+        as_of: time("as_of", Some(given.as_of))?.ok_or("as_of is empty")?,
+        until: time("until", given.until)?,
+        note: optional("note", given.note, NAME_CHARS)?,
+        ..given
+    };
+    if correction.is_empty() {
+        return Err("nothing is corrected: name a field".to_owned());
+    }
+    Ok(correction)
 }
 
 fn sane_promotion(promotion: Promotion, max_price: Cents) -> Result<Promotion, String> {
@@ -305,9 +334,14 @@ impl References {
         if let Some(id) = product.option_groups.iter().find(|id| !self.groups.contains_key(*id)) {
             return Err(format!("option group {id:?} is not declared"));
         }
-        let Some(place) = product.location.as_ref().filter(|_| !self.areas.is_empty()) else {
+        product.location.as_ref().map_or(Ok(()), |place| self.check_place(place))
+    }
+
+    /// Checks that a place is on the floor, where there is a planogram.
+    pub(super) fn check_place(&self, place: &Location) -> Result<(), String> {
+        if self.areas.is_empty() {
             return Ok(());
-        };
+        }
         let Some(area) = self.areas.get(&place.aisle) else {
             return Err(format!("aisle {:?} is not declared", place.aisle));
         };

@@ -1,5 +1,6 @@
 //! The catalog on the kiosk's disk: everything that is SQL, and nothing else
-//! that is not. Owns `catalog.db`, a mirror that an import rebuilds at any time.
+//! that is not. Owns `catalog.db`, a mirror that an import rebuilds at any time, and
+//! `state.db`, the shop's own corrections to it, which outlive every import.
 //!
 //! - [`Catalog`] opens the file, imports into it and reads from it; share it
 //!   behind an `Arc`, use it from any thread.
@@ -12,6 +13,7 @@
 mod analysis;
 mod catalog;
 mod connections;
+mod corrections;
 mod error;
 mod import;
 mod intake;
@@ -22,9 +24,11 @@ mod records;
 mod rows;
 mod schema;
 mod search;
+mod state;
 mod words;
 
-pub use catalog::{Catalog, CatalogInfo, CatalogStats, CatalogVersion, Vocabulary};
+pub use catalog::{Catalog, CatalogInfo, CatalogStats, CatalogVersion, CorrectionError, Edition, Vocabulary};
+pub use corrections::Corrected;
 pub use error::StoreError;
 pub use import::{ImportError, ImportLimits, ImportReport};
 pub use records::{Digest, Entry, Feed, FeedError, Header, LineError, Progress, Record};

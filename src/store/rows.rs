@@ -39,7 +39,7 @@ const INSERT_SEARCH: &str = "INSERT INTO search (rowid, title, synonyms, brand, 
     traits, description, heads) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 /// A value kept as JSON text.
-struct Json<T>(T);
+pub(super) struct Json<T>(pub T);
 
 impl<T: DeserializeOwned> FromSql for Json<T> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
@@ -50,7 +50,7 @@ impl<T: DeserializeOwned> FromSql for Json<T> {
 
 /// The inverse of [`Json`]. The domain's types always have a JSON form; should
 /// one not, NULL makes the insert fail.
-fn json<T: Serialize>(value: &T) -> Option<String> {
+pub(super) fn json<T: Serialize>(value: &T) -> Option<String> {
     serde_json::to_string(value).ok()
 }
 
@@ -132,6 +132,18 @@ pub(super) fn insert_words(conn: &Connection, id: i64, fields: &Fields) -> rusql
         fields.description,
         fields.heads,
     ])?;
+    Ok(())
+}
+
+/// Removes a product from every table that [`insert`] and [`insert_words`] fill.
+pub(super) fn remove(conn: &Connection, id: i64) -> rusqlite::Result<()> {
+    for sql in [
+        "DELETE FROM products WHERE id = ?1",
+        "DELETE FROM gtins WHERE product = ?1",
+        "DELETE FROM search WHERE rowid = ?1",
+    ] {
+        conn.prepare_cached(sql)?.execute([id])?;
+    }
     Ok(())
 }
 

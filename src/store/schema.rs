@@ -1,4 +1,4 @@
-//! The tables of `catalog.db` and how an older file becomes the present one.
+//! The tables of `catalog.db`, and how an older database becomes the present one.
 //! Steps are numbered by `PRAGMA user_version` and never edited once released;
 //! a newer file is refused, a foreign one is not touched.
 
@@ -6,15 +6,24 @@ use super::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
-/// `PRAGMA application_id` of a catalog: the letters `AISL`.
-const APPLICATION_ID: i64 = 0x4149_534C;
+/// What a database of one kind consists of.
+pub(super) struct Schema {
+    /// `PRAGMA application_id`, four letters.
+    pub application_id: i64,
+    /// Step N brings schema N to schema N + 1.
+    pub steps: &'static [&'static [&'static str]],
+}
 
-/// Step N brings schema N to schema N + 1.
-const STEPS: &[&[&str]] = &[&[STEP_1, SEARCH_TABLE], &[STEP_2]];
+/// `AISL`.
+pub(super) const CATALOG: Schema =
+    Schema { application_id: 0x4149_534C, steps: &[&[STEP_1, SEARCH_TABLE], &[STEP_2]] };
 
-/// The schema this program writes.
-pub(super) const VERSION: i64 = 2;
-const _: () = assert!(STEPS.len() as i64 == VERSION, "every step counts");
+impl Schema {
+    /// The schema this program writes.
+    pub(super) const fn version(&self) -> i64 {
+        self.steps.len() as i64
+    }
+}
 
 // Lists and maps are JSON in their column. `search` holds analysed words (see
 // `words`), so the plain tokenizer only splits at spaces; `heads` are the words
@@ -175,42 +184,45 @@ CREATE VIRTUAL TABLE search USING fts5 (
 );
 ";
 
-/// Creates the tables in a new file and brings an older one up to date.
-///
-/// # Errors
-/// `Damaged` for a file that is no catalog, `Newer` for one of a later Aisle.
-pub(super) fn prepare(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let sql = |source| StoreError::of(path, source);
-    if current(conn, path)? == VERSION {
-        return Ok(());
-    }
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-    // Another starting program may have been here first: look again, locked.
-    let found = current(&tx, path)?;
-    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)).copied().flatten() {
-        tx.execute_batch(step).map_err(sql)?;
-    }
-    tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql)?;
-    tx.pragma_update(None, "user_version", VERSION).map_err(sql)?;
-    tx.commit().map_err(sql)
-}
-
-/// The file's schema; 0 for a file without tables.
-fn current(conn: &Connection, path: &Path) -> Result<i64, StoreError> {
-    let number =
-        |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|e| StoreError::of(path, e));
-    let (owner, found) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
-    let tables = number("SELECT count(*) FROM sqlite_schema")?;
-    match (owner, found, tables) {
-        (0, 0, 0) => Ok(0),
-        (APPLICATION_ID, 1..=VERSION, _) => Ok(found),
-        (APPLICATION_ID, _, _) if found > VERSION => {
-            Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION })
+impl Schema {
+    /// Creates the tables in a new file and brings an older one up to date.
+    ///
+    /// # Errors
+    /// `Damaged` for a file of another kind, `Newer` for one of a later Aisle.
+    pub(super) fn prepare(&self, conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
+        let sql = |source| StoreError::of(path, source);
+        if self.current(conn, path)? == self.version() {
+            return Ok(());
         }
-        _ => Err(StoreError::Damaged {
-            path: path.to_owned(),
-            detail: "it belongs to another program".to_owned(),
-        }),
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+        // Another starting program may have been here first: look again, locked.
+        let found = self.current(&tx, path)?;
+        for step in self.steps.iter().skip(usize::try_from(found).unwrap_or(0)).copied().flatten() {
+            tx.execute_batch(step).map_err(sql)?;
+        }
+        tx.pragma_update(None, "application_id", self.application_id).map_err(sql)?;
+        tx.pragma_update(None, "user_version", self.version()).map_err(sql)?;
+        tx.commit().map_err(sql)
+    }
+
+    /// The file's schema; 0 for a file without tables.
+    fn current(&self, conn: &Connection, path: &Path) -> Result<i64, StoreError> {
+        let number = |sql: &str| {
+            conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|e| StoreError::of(path, e))
+        };
+        let (owner, found) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
+        let tables = number("SELECT count(*) FROM sqlite_schema")?;
+        let (own, known) = (self.application_id, self.version());
+        if (owner, found, tables) == (0, 0, 0) {
+            Ok(0)
+        } else if owner == own && (1..=known).contains(&found) {
+            Ok(found)
+        } else if owner == own && found > known {
+            Err(StoreError::Newer { path: path.to_owned(), found, known })
+        } else {
+            let detail = "it belongs to another program".to_owned();
+            Err(StoreError::Damaged { path: path.to_owned(), detail })
+        }
     }
 }
 
@@ -232,9 +244,12 @@ mod tests {
     fn a_newer_file_is_refused_and_kept() {
         let (error, _, folder) = refusal(|path| {
             drop(Catalog::open(path.parent().unwrap()).unwrap());
-            Connection::open(path).unwrap().pragma_update(None, "user_version", VERSION + 1).unwrap();
+            Connection::open(path)
+                .unwrap()
+                .pragma_update(None, "user_version", CATALOG.version() + 1)
+                .unwrap();
         });
-        assert!(matches!(error, StoreError::Newer { found, .. } if found == VERSION + 1));
+        assert!(matches!(error, StoreError::Newer { found, .. } if found == CATALOG.version() + 1));
         assert!(matches!(Catalog::open_or_rebuild(folder.path()), Err(StoreError::Newer { .. })));
     }
 

@@ -1,0 +1,121 @@
+//! What the shop itself knows better than its catalog: corrections of one
+//! product, laid over whatever the catalog says. Never stored here.
+
+use super::product::{Availability, Product, Promotion};
+use super::{AsOf, Cents, Location, moment};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A correction of one product; what is `None` or empty stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Correction {
+    /// The regular price. It also ends the catalog's own promotion, which was
+    /// made for another price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_cents: Option<Cents>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion: Option<Promotion>,
+    /// Pieces on hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stock: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability: Option<Availability>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Further words that shoppers use for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub synonyms: Vec<String>,
+    /// File name in the catalog's `photos` folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub photo: Option<String>,
+    /// Not sold here for now: not found, not offered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withdrawn: bool,
+    /// When it was known.
+    pub as_of: AsOf,
+    /// Last moment it holds (a date: to its end, UTC); `None`: until dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<AsOf>,
+    /// Who corrected and why, for colleagues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Correction {
+    /// True when it corrects nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { as_of, until, note, .. } = self.clone();
+        *self == Self { as_of, until, note, ..Self::default() }
+    }
+
+    /// Whether it holds at `now`, to the second.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.end().is_none_or(|end| now.as_second() <= end)
+    }
+
+    /// Its last second since 1970; `None`: it does not end by itself.
+    #[must_use]
+    pub fn end(&self) -> Option<i64> {
+        let until = self.until.as_deref()?;
+        Some(moment::last(until).map_or(i64::MIN, Timestamp::as_second))
+    }
+
+    /// Forgets what `newer` corrects as well.
+    pub fn yield_to(&mut self, newer: &Self) {
+        fn give<T>(own: &mut Option<T>, newer: Option<&T>) {
+            own.take_if(|_| newer.is_some());
+        }
+        give(&mut self.price_cents, newer.price_cents.as_ref());
+        give(&mut self.promotion, newer.promotion.as_ref());
+        // Count and word are two ways to say one thing.
+        if newer.stock.is_some() || newer.availability.is_some() {
+            (self.stock, self.availability) = (None, None);
+        }
+        give(&mut self.location, newer.location.as_ref());
+        give(&mut self.title, newer.title.as_ref());
+        give(&mut self.description, newer.description.as_ref());
+        self.synonyms.retain(|word| !newer.synonyms.contains(word));
+        give(&mut self.photo, newer.photo.as_ref());
+        self.withdrawn &= !newer.withdrawn;
+    }
+
+    /// Lays it over `product`; `withdrawn` is the caller's to heed.
+    pub fn apply(&self, product: &mut Product) {
+        if self.price_cents.is_some() {
+            (product.price_cents, product.promotion) = (self.price_cents, None);
+        }
+        if self.promotion.is_some() {
+            product.promotion.clone_from(&self.promotion);
+        }
+        if self.price_cents.is_some() || self.promotion.is_some() {
+            product.price_as_of = Some(self.as_of.clone());
+        }
+        if self.stock.is_some() || self.availability.is_some() {
+            (product.stock, product.availability) = (self.stock, self.availability);
+            product.stock_as_of = Some(self.as_of.clone());
+        }
+        let over = |own: &mut Option<String>, ours: &Option<String>| {
+            if ours.is_some() {
+                own.clone_from(ours);
+            }
+        };
+        over(&mut product.title, &self.title);
+        over(&mut product.description, &self.description);
+        over(&mut product.photo, &self.photo);
+        if self.location.is_some() {
+            product.location.clone_from(&self.location);
+        }
+        for word in &self.synonyms {
+            if !product.synonyms.contains(word) {
+                product.synonyms.push(word.clone());
+            }
+        }
+    }
+}

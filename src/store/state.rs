@@ -1,0 +1,147 @@
+//! `state.db`: what the shop itself decided and no catalog file brings back.
+//! Never deleted or rebuilt by the program; a damaged one is refused.
+
+use super::StoreError;
+use super::connections::writer;
+use super::schema::Schema;
+use crate::domain::{Correction, Sku};
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The file's name in the data folder.
+const FILE: &str = "state.db";
+
+/// `AISS`.
+const SCHEMA: Schema = Schema { application_id: 0x4149_5353, steps: &[&[STEP_1]] };
+
+// Corrections in the order they were made; `revision` grows with each change to
+// them, so that the catalog can tell which it shows.
+const STEP_1: &str = "
+CREATE TABLE revision (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    corrections INTEGER NOT NULL
+) STRICT;
+INSERT INTO revision (id, corrections) VALUES (1, 0);
+CREATE TABLE corrections (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    sku TEXT NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX corrections_sku ON corrections (sku);
+";
+
+/// All corrections, in the order they were made, with their revision.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Corrections {
+    pub revision: i64,
+    pub made: Vec<(Sku, Correction)>,
+}
+
+pub(super) struct State {
+    path: PathBuf,
+    conn: Mutex<Connection>,
+}
+
+impl State {
+    /// Opens the file in a data folder, creating or upgrading it as needed.
+    pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(FILE);
+        let open = || {
+            let mut conn = writer(&path)?;
+            SCHEMA.prepare(&mut conn, &path)?;
+            let sql = |source| StoreError::of(&path, source);
+            let verdict: String =
+                conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(sql)?;
+            if verdict == "ok" {
+                return Ok(conn);
+            }
+            let detail = verdict.lines().last().unwrap_or_default().to_owned();
+            Err(StoreError::Damaged { path: path.clone(), detail })
+        };
+        let conn = open().map_err(StoreError::in_state)?;
+        Ok(Self { path, conn: Mutex::new(conn) })
+    }
+
+    pub(super) fn revision(&self) -> Result<i64, StoreError> {
+        read_revision(&self.conn()).map_err(|source| self.trouble(source))
+    }
+
+    pub(super) fn corrections(&self) -> Result<Corrections, StoreError> {
+        let mut conn = self.conn();
+        let read = |tx: Transaction<'_>| {
+            let revision = read_revision(&tx)?;
+            let mut statement = tx.prepare_cached("SELECT id, sku, body FROM corrections ORDER BY id")?;
+            let made = statement.query_map([], correction)?.collect::<rusqlite::Result<_>>()?;
+            Ok(Corrections { revision, made })
+        };
+        conn.transaction().and_then(read).map_err(|source| self.trouble(source))
+    }
+
+    /// Keeps a correction. Earlier ones of the product give way where they
+    /// correct the same, unless the new one ends by itself: then they hold again.
+    pub(super) fn correct(&self, sku: &Sku, correction: &Correction) -> Result<(), StoreError> {
+        self.write(|tx| {
+            if correction.until.is_none() {
+                for (id, mut earlier) in of(tx, sku)? {
+                    let before = earlier.clone();
+                    earlier.yield_to(correction);
+                    if earlier.is_empty() {
+                        tx.execute("DELETE FROM corrections WHERE id = ?1", [id])?;
+                    } else if earlier != before {
+                        let sql = "UPDATE corrections SET body = ?2 WHERE id = ?1";
+                        tx.execute(sql, params![id, serde_json::to_string(&earlier).ok()])?;
+                    }
+                }
+            }
+            let body = serde_json::to_string(correction).ok();
+            let sql = "INSERT INTO corrections (sku, body) VALUES (?1, ?2)";
+            tx.execute(sql, params![sku.as_str(), body])
+        })
+        .map(drop)
+    }
+
+    /// Drops all corrections of a product; how many there were.
+    pub(super) fn drop_corrections(&self, sku: &Sku) -> Result<usize, StoreError> {
+        self.write(|tx| tx.execute("DELETE FROM corrections WHERE sku = ?1", [sku.as_str()]))
+    }
+
+    fn write<T>(&self, write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let run = |conn: &mut Connection| {
+            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let answer = write(&tx)?;
+            tx.execute("UPDATE revision SET corrections = corrections + 1", [])?;
+            tx.commit()?;
+            Ok(answer)
+        };
+        run(&mut self.conn()).map_err(|source| self.trouble(source))
+    }
+
+    fn trouble(&self, source: rusqlite::Error) -> StoreError {
+        StoreError::of(&self.path, source).in_state()
+    }
+
+    fn conn(&self) -> MutexGuard<'_, Connection> {
+        // A transaction that a panic ended is rolled back, so nothing is half done.
+        self.conn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read_revision(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.prepare_cached("SELECT corrections FROM revision")?.query_row([], |row| row.get(0))
+}
+
+fn of(tx: &Transaction<'_>, sku: &Sku) -> rusqlite::Result<Vec<(i64, Correction)>> {
+    let mut statement = tx.prepare("SELECT id, sku, body FROM corrections WHERE sku = ?1 ORDER BY id")?;
+    let rows = statement.query_map([sku.as_str()], |row| Ok((row.get(0)?, correction(row)?.1)))?;
+    rows.collect()
+}
+
+/// Reads a row of id, SKU and body.
+fn correction(row: &Row<'_>) -> rusqlite::Result<(Sku, Correction)> {
+    let altered = |error| rusqlite::Error::FromSqlConversionFailure(2, Type::Text, error);
+    let (sku, body): (String, String) = (row.get(1)?, row.get(2)?);
+    let known = Sku::new(&sku).ok_or_else(|| altered(format!("sku {sku:?} is not valid").into()))?;
+    Ok((known, serde_json::from_str(&body).map_err(|error| altered(error.into()))?))
+}
