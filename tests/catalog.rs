@@ -5,7 +5,7 @@
 
 mod support;
 
-use aisle::domain::{Gtin, Sku};
+use aisle::domain::{Gtin, Location, Sku};
 use aisle::store::{Catalog, Filters, ImportError, ImportLimits, SearchRequest, StoreError};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -226,6 +226,39 @@ fn a_product_is_found_by_any_of_its_gtins_and_needs_no_name() {
     assert_eq!(catalog.search(&ask("jam")).unwrap().hits[0].product, given);
     assert_eq!(catalog.search(&ask("marmelade")).unwrap().hits[0].product, given);
     assert_eq!(catalog.product(&Sku::new("B").unwrap()).unwrap().unwrap().label(), "Article B");
+}
+
+#[test]
+fn products_lead_to_what_belongs_to_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(folder.path()).unwrap();
+    let file = [
+        HEADER,
+        r#"{"record":"aisle","id":"4","name":"Dairy","x":10,"y":20,"to":{"x":18,"y":24},"bays":5,"shelves":4}"#,
+        r#"{"record":"aisle","id":"C","name":"Cafe","x":3,"y":4,"bays":4,"shelves":4}"#,
+        r#"{"record":"product","sku":"S","title":"Small","variant_group":"g","accessories":["X","none","M"],"substitutes":["L"]}"#,
+        r#"{"record":"product","sku":"M","title":"Middle","variant_group":"g"}"#,
+        r#"{"record":"product","sku":"L","title":"Large","variant_group":"g"}"#,
+        r#"{"record":"product","sku":"X","title":"Other"}"#,
+    ];
+    import(&catalog, &write(folder.path(), "related.jsonl", &file.join("\n"))).unwrap();
+    let (small, other) = (Sku::new("S").unwrap(), Sku::new("X").unwrap());
+    let skus = |found: Result<Vec<aisle::domain::Product>, StoreError>| {
+        found.unwrap().iter().map(|product| product.sku.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(skus(catalog.variants(&small)), ["M", "L"]);
+    assert_eq!(skus(catalog.accessories(&small)), ["X", "M"], "in the given order, unknown ones left out");
+    assert_eq!(skus(catalog.substitutes(&small)), ["L"]);
+    assert!(catalog.variants(&other).unwrap().is_empty() && catalog.accessories(&other).unwrap().is_empty());
+
+    let place = |aisle: &str, bay| Location { aisle: aisle.into(), bay, shelf: None };
+    let position = |place: &Location| catalog.position(place).unwrap().map(|point| (point.x, point.y));
+    assert_eq!(position(&place("4", Some(1))), Some((10.0, 20.0)));
+    assert_eq!(position(&place("4", Some(5))), Some((18.0, 24.0)));
+    assert_eq!(position(&place("4", Some(2))), Some((12.0, 21.0)));
+    assert_eq!(position(&place("4", None)), Some((14.0, 22.0)), "the middle");
+    assert_eq!(position(&place("C", Some(3))), Some((3.0, 4.0)));
+    assert_eq!(position(&place("9", None)), None);
 }
 
 #[test]

@@ -9,17 +9,19 @@ use super::mouth::{Mouth, Utterance};
 use super::turn::{Answer, Command, Event, Turn};
 use crate::dialog::context::Context;
 use crate::dialog::findings::Found;
+use crate::dialog::freshness::Freshness;
 use crate::dialog::menu::Menu;
 use crate::dialog::prompt;
 use crate::dialog::tool::Tool;
 use crate::domain::turn::{Card, Timings, TurnReport};
+use crate::domain::{AsOf, Product, moment};
 use crate::engines::{Address, CompletionRequest, Engine, EngineConfig, LanguageModel, Segment};
 use crate::models::ModelDir;
 use crate::models::onnx::Runtime;
 use crate::settings::Settings;
 use crate::store::{Catalog, CatalogInfo, Edition, StoreError};
 use anyhow::{Context as _, Result};
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -276,8 +278,13 @@ impl Assistant {
     }
 
     fn look_up(&self, shop: &Shop, tool: Tool) -> Event {
-        let shelves =
-            Shelves { catalog: &self.catalog, info: &shop.info, menu: &shop.menu, settings: &self.settings };
+        let shelves = Shelves {
+            catalog: &self.catalog,
+            info: &shop.info,
+            menu: &shop.menu,
+            settings: &self.settings,
+            now: &Zoned::now(),
+        };
         match shelves.look_up(tool) {
             Ok(findings) => Event::Found(Box::new(findings)),
             Err(error) => Event::LookupFailed(error.to_string()),
@@ -355,16 +362,27 @@ fn cards(answer: &Answer, info: &CatalogInfo) -> Vec<Card> {
     let card = |found: &Found, alternative: bool| Card {
         sku: found.product.sku.clone(),
         title: found.product.label(),
-        price_cents: found.product.price_cents,
+        price_cents: found.price_cents,
+        regular_price_cents: found.offer.as_ref().and(found.product.price_cents),
         currency: info.currency,
         stock: found.product.stock,
-        as_of: info.as_of.clone(),
+        as_of: as_of(&found.product, info),
+        stale: [("price", &found.price), ("stock", &found.stock)]
+            .into_iter()
+            .filter_map(|(what, freshness)| (*freshness != Freshness::Now).then_some(what))
+            .collect(),
         location: found.product.location.clone(),
         reason: if alternative { format!("instead: {}", found.reason) } else { found.reason.clone() },
     };
     let findings = &answer.findings;
     let found = findings.found.iter().map(|found| card(found, false));
     found.chain(findings.alternatives.iter().map(|found| card(found, true))).collect()
+}
+
+/// When price and stock were both sure.
+fn as_of(product: &Product, info: &CatalogInfo) -> Option<AsOf> {
+    let times = [&product.price_as_of, &product.stock_as_of].map(|own| own.as_ref().or(info.as_of.as_ref()));
+    times.into_iter().flatten().min_by_key(|as_of| moment::first(as_of)).cloned()
 }
 
 fn add(total: &mut Option<f64>, since: Instant) {

@@ -1,14 +1,16 @@
 //! Performs tool calls: asks the catalog and the settings, and returns plain
 //! findings. The only place where a tool call meets the store.
 
-use crate::dialog::findings::{Findings, Found, PricedLine};
+use crate::dialog::findings::{Findings, Found, Offer, PricedLine};
+use crate::dialog::freshness::{Freshness, Moment};
 use crate::dialog::menu::Menu;
 use crate::dialog::order::HeardLine;
 use crate::dialog::tool::{Constraints, ListItem, Subject, Tool, Topic};
 use crate::domain::turn::OrderLine;
-use crate::domain::{Cents, Product};
+use crate::domain::{AsOf, Cents, Product, moment};
 use crate::settings::Settings;
 use crate::store::{Catalog, CatalogInfo, Filters, Hit, SearchOutcome, SearchRequest, StoreError};
+use jiff::{Timestamp, Zoned};
 use std::collections::BTreeMap;
 
 /// What look-ups read from.
@@ -17,6 +19,8 @@ pub struct Shelves<'a> {
     pub info: &'a CatalogInfo,
     pub menu: &'a Menu,
     pub settings: &'a Settings,
+    /// The present, where the shop's clocks are.
+    pub now: &'a Zoned,
 }
 
 impl Shelves<'_> {
@@ -26,7 +30,6 @@ impl Shelves<'_> {
     /// The catalog cannot be read.
     pub fn look_up(&self, tool: Tool) -> Result<Findings, StoreError> {
         let mut findings = Findings::none(tool, self.info.currency);
-        findings.as_of.clone_from(&self.info.as_of);
         match findings.tool.clone() {
             Tool::FindProducts { query, constraints } | Tool::Recommend { query, constraints } => {
                 self.find(&mut findings, &query, &constraints)?;
@@ -44,8 +47,8 @@ impl Shelves<'_> {
             }
             Tool::StoreFact { topic } => findings.store_fact = Some(self.store_fact(topic)),
             Tool::CallStaff => findings.store_fact = Some(self.store_fact(Topic::ServiceDesk)),
-            Tool::ListPromotions
-            | Tool::Help
+            Tool::ListPromotions => self.offers(&mut findings)?,
+            Tool::Help
             | Tool::Greet
             | Tool::Goodbye
             | Tool::Refuse { subject: None, .. }
@@ -54,7 +57,57 @@ impl Shelves<'_> {
             | Tool::CannotHear
             | Tool::CannotLook => {}
         }
+        for found in findings.found.iter_mut().chain(&mut findings.alternatives) {
+            self.judge(found);
+        }
+        if findings.tool == Tool::ListPromotions {
+            // Who is not sure of a price promises no offer.
+            findings.found.retain(|found| found.price == Freshness::Now);
+        }
         Ok(findings)
+    }
+
+    /// What a product costs now, and whether that and its stock are still sure.
+    fn judge(&self, found: &mut Found) {
+        let now = self.now.timestamp();
+        let (product, limits) = (&found.product, &self.settings.catalog);
+        found.price_cents = product.price_at(now);
+        found.offer = product.offer(now).map(|offer| {
+            let until = offer.until.as_deref();
+            let end = until.and_then(|until| Some((moment::last(until)?, moment::date(until))));
+            Offer { until: end.map(|(end, date)| Moment::until(end, date, self.now)) }
+        });
+        found.price = self.freshness(product.price_as_of.as_ref(), limits.price_max_age_hours, Moment::day);
+        found.stock = self.freshness(product.stock_as_of.as_ref(), limits.stock_max_age_hours, Moment::time);
+    }
+
+    fn freshness(
+        &self,
+        as_of: Option<&AsOf>,
+        max_hours: u32,
+        word: impl Fn(Timestamp, &Zoned) -> Moment,
+    ) -> Freshness {
+        let Some(as_of) = as_of.or(self.info.as_of.as_ref()) else {
+            return Freshness::Once;
+        };
+        let Some(at) = moment::first(as_of) else {
+            return Freshness::Once;
+        };
+        let age = self.now.timestamp().as_second().saturating_sub(at.as_second());
+        if age <= i64::from(max_hours) * 3600 {
+            return Freshness::Now;
+        }
+        Freshness::Then(match moment::date(as_of) {
+            Some(date) => Moment::date(date, self.now),
+            None => word(at, self.now),
+        })
+    }
+
+    fn offers(&self, findings: &mut Findings) -> Result<(), StoreError> {
+        let limit = self.settings.catalog.results as usize;
+        let products = self.catalog.offers(self.now.timestamp(), limit)?;
+        findings.found = products.into_iter().map(|product| Found::new(product, "on offer")).collect();
+        Ok(())
     }
 
     fn search(&self, text: &str, filters: Filters) -> Result<SearchOutcome, StoreError> {
@@ -68,9 +121,10 @@ impl Shelves<'_> {
         query: &str,
         constraints: &Constraints,
     ) -> Result<(), StoreError> {
-        take(findings, self.search(query, filters(constraints))?);
+        let now = self.now.timestamp();
+        take(findings, self.search(query, Filters { moment: Some(now), ..filters(constraints) })?);
         if constraints.cheapest_first {
-            findings.found.sort_by_key(|found| found.product.price_cents.unwrap_or(Cents::MAX));
+            findings.found.sort_by_key(|found| found.product.price_at(now).unwrap_or(Cents::MAX));
         }
         Ok(())
     }
@@ -79,7 +133,7 @@ impl Shelves<'_> {
         match subject {
             Subject::Query { query, constraints } => self.find(findings, query, constraints)?,
             Subject::Sku { sku } => match self.catalog.product(sku)? {
-                Some(product) => findings.found.push(Found { product, reason: "you asked about it".into() }),
+                Some(product) => findings.found.push(Found::new(product, "you asked about it")),
                 None => findings.no_match = true,
             },
         }
@@ -117,7 +171,8 @@ impl Shelves<'_> {
                         options: BTreeMap::new(),
                         defaults: BTreeMap::new(),
                     };
-                    self.take_line(findings, line, found.product.price_cents);
+                    let price = found.product.price_at(self.now.timestamp());
+                    self.take_line(findings, line, price);
                     findings.found.push(Found { reason: "added".into(), ..found });
                 }
                 None if findings.alternatives.is_empty() => findings.alternatives = one.alternatives,
@@ -152,7 +207,7 @@ impl Shelves<'_> {
             let price = self.line_price(product, &line);
             self.take_line(findings, line, price);
             if !findings.found.iter().any(|found| found.product.sku == product.sku) {
-                findings.found.push(Found { product: product.clone(), reason: "ordered".into() });
+                findings.found.push(Found::new(product.clone(), "ordered"));
             }
         }
     }
@@ -166,7 +221,7 @@ impl Shelves<'_> {
             .filter_map(|(id, words)| self.menu.groups.iter().find(|group| group.id == *id)?.value(words))
             .map(|value| value.price_delta_cents)
             .sum();
-        Some((product.price_cents? + added).max(0))
+        Some((product.price_at(self.now.timestamp())? + added).max(0))
     }
 
     fn take_line(&self, findings: &mut Findings, line: OrderLine, unit_cents: Option<Cents>) {
@@ -204,7 +259,7 @@ fn filters(constraints: &Constraints) -> Filters {
 /// Products whose description merely mentions what was asked for are no match:
 /// oat cookies are not oat milk. They are offered as what they are.
 fn take(findings: &mut Findings, outcome: SearchOutcome) {
-    let found = |hit: Hit| Found { product: hit.product, reason: hit.reason };
+    let found = |hit: Hit| Found::new(hit.product, hit.reason);
     let (mentions, hits): (Vec<_>, Vec<_>) = outcome.hits.into_iter().partition(|hit| hit.is_mention);
     findings.no_match = hits.is_empty();
     findings.found = hits.into_iter().map(found).collect();

@@ -48,12 +48,18 @@ pub fn turn(report: &TurnReport) -> String {
 }
 
 fn card(card: &Card) -> String {
-    let price = card.price_cents.map_or("price unknown".into(), |cents| card.currency.show(cents));
-    let stock = match card.stock {
+    let unsure = |what: &str| if card.stale.contains(&what) { " (not sure now)" } else { "" };
+    let mut price = card.price_cents.map_or("price unknown".into(), |cents| card.currency.show(cents));
+    if let Some(regular) = card.regular_price_cents {
+        price += &format!(" instead of {}", card.currency.show(regular));
+    }
+    price += unsure("price");
+    let mut stock = match card.stock {
         Some(0) => "out of stock".into(),
         Some(pieces) => format!("{pieces} in stock"),
         None => "stock unknown".into(),
     };
+    stock += unsure("stock");
     let place = card.location.as_ref().map_or("place unknown".into(), ToString::to_string);
     format!("{} - {price} - {stock} - {place} ({})", card.title, card.reason)
 }

@@ -2,12 +2,13 @@
 //! or a label's statement becomes words, for the screen and for the voice. A
 //! fact that is not known has no words here.
 
-use super::findings::Findings;
+use super::findings::{Findings, Found};
+use super::freshness::{Freshness, Moment};
 use super::spoken;
 use super::words::count;
 use crate::domain::product::AllergenFact;
 use crate::domain::turn::{Fact, FactKind};
-use crate::domain::{Cents, Currency, Product, Sku};
+use crate::domain::{Availability, Cents, Currency, Product, Sku};
 
 /// Stock above this is said as "in stock", not counted out.
 const MANY: i64 = 20;
@@ -23,23 +24,75 @@ pub fn title(product: &Product) -> Fact {
     fact(FactKind::Title, Some(&product.sku), label, speech, "products.title")
 }
 
+/// What it costs, an offer counted.
 #[must_use]
-pub fn price(product: &Product, currency: Currency) -> Option<Fact> {
-    let cents = product.price_cents?;
-    let speech = spoken::price(cents, currency);
-    Some(fact(FactKind::Price, Some(&product.sku), currency.show(cents), speech, "products.price_cents"))
+pub fn price(found: &Found, currency: Currency) -> Option<Fact> {
+    let source = if found.offer.is_some() { "products.promotion" } else { "products.price_cents" };
+    Some(money(&found.product.sku, found.price_cents?, currency, source))
 }
 
-/// "12 in stock", "in stock", "out of stock".
+/// What it costs without its offer.
+#[must_use]
+pub fn regular_price(found: &Found, currency: Currency) -> Option<Fact> {
+    Some(money(&found.product.sku, found.product.price_cents?, currency, "products.price_cents"))
+}
+
+fn money(sku: &Sku, cents: Cents, currency: Currency, source: &str) -> Fact {
+    fact(FactKind::Price, Some(sku), currency.show(cents), spoken::price(cents, currency), source)
+}
+
+/// How long its offer holds: "until Sunday".
+#[must_use]
+pub fn offer_until(found: &Found) -> Option<Fact> {
+    Some(time(&found.product.sku, found.offer.as_ref()?.until.as_ref()?, "products.promotion"))
+}
+
+/// When its price was last sure, if that is too long ago: "Nov 20".
+#[must_use]
+pub fn price_time(found: &Found) -> Option<Fact> {
+    then(found, &found.price, "products.price_as_of")
+}
+
+/// When its stock was last sure, if that is too long ago: "Nov 20, 6:00 am".
+#[must_use]
+pub fn stock_time(found: &Found) -> Option<Fact> {
+    then(found, &found.stock, "products.stock_as_of")
+}
+
+fn then(found: &Found, freshness: &Freshness, source: &str) -> Option<Fact> {
+    match freshness {
+        Freshness::Then(moment) => Some(time(&found.product.sku, moment, source)),
+        Freshness::Now | Freshness::Once => None,
+    }
+}
+
+fn time(sku: &Sku, moment: &Moment, source: &str) -> Fact {
+    fact(FactKind::Time, Some(sku), moment.screen.clone(), moment.speech.clone(), source)
+}
+
+/// "12 in stock", "in stock", "out of stock", or the stated availability.
 #[must_use]
 pub fn stock(product: &Product) -> Option<Fact> {
-    let pieces = product.stock?;
-    let (value, speech) = match pieces {
-        i64::MIN..=0 => ("out of stock".to_owned(), "out of stock".to_owned()),
-        1..=MANY => (format!("{pieces} in stock"), format!("{} in stock", count(pieces.unsigned_abs()))),
-        _ => ("in stock".to_owned(), "in stock".to_owned()),
+    let sku = Some(&product.sku);
+    if let Some(pieces @ 1..=MANY) = product.stock {
+        let speech = format!("{} in stock", count(pieces.unsigned_abs()));
+        return Some(fact(FactKind::Stock, sku, format!("{pieces} in stock"), speech, "products.stock"));
+    }
+    let (words, source) = match (product.stock, product.availability) {
+        (Some(pieces), _) => (if pieces > 0 { "in stock" } else { "out of stock" }, "products.stock"),
+        (None, Some(stated)) => {
+            let words = match stated {
+                Availability::InStock => "in stock",
+                Availability::OutOfStock => "out of stock",
+                Availability::Preorder => "only on preorder",
+                Availability::Backorder => "on back order",
+                Availability::Discontinued => "discontinued",
+            };
+            (words, "products.availability")
+        }
+        (None, None) => return None,
     };
-    Some(fact(FactKind::Stock, Some(&product.sku), value, speech, "products.stock"))
+    Some(fact(FactKind::Stock, sku, words.to_owned(), words.to_owned(), source))
 }
 
 #[must_use]
@@ -128,10 +181,13 @@ pub fn store(key: &str, text: &str) -> Fact {
 pub fn supported(findings: &Findings) -> Vec<Fact> {
     let mut facts = Vec::new();
     let currency = findings.currency;
-    for product in findings.products() {
+    for found in findings.all() {
+        let product = &found.product;
         facts.push(title(product));
-        facts.extend(price(product, currency));
+        facts.extend(price(found, currency));
+        facts.extend(regular_price(found, currency));
         facts.extend(stock(product));
+        facts.extend([offer_until(found), price_time(found), stock_time(found)].into_iter().flatten());
         facts.extend(location(product));
         facts.push(allergens(product));
         if let super::tool::Tool::CheckFacts { allergens, dietary: diets, .. } = &findings.tool {

@@ -1,6 +1,7 @@
 //! What a tool call brought back, as plain values: the only ground a reply may
 //! stand on.
 
+use super::freshness::{Freshness, Moment};
 use super::tool::Tool;
 use crate::domain::turn::OrderLine;
 use crate::domain::{Cents, Currency, Product};
@@ -10,6 +11,30 @@ use crate::domain::{Cents, Currency, Product};
 pub struct Found {
     pub product: Product,
     pub reason: String,
+    /// What it costs, an offer counted.
+    pub price_cents: Option<Cents>,
+    /// The offer that makes it cheaper than its regular price.
+    pub offer: Option<Offer>,
+    /// How sure its price is.
+    pub price: Freshness,
+    /// How sure its stock is.
+    pub stock: Freshness,
+}
+
+/// A promotion that holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// How long, as a whole phrase; `None`: until further notice.
+    pub until: Option<Moment>,
+}
+
+impl Found {
+    /// A product at its regular price, sure in all.
+    #[must_use]
+    pub fn new(product: Product, reason: impl Into<String>) -> Self {
+        let (price_cents, reason) = (product.price_cents, reason.into());
+        Self { product, reason, price_cents, offer: None, price: Freshness::Now, stock: Freshness::Now }
+    }
 }
 
 /// An order line with its product and price.
@@ -25,8 +50,6 @@ pub struct PricedLine {
 pub struct Findings {
     pub tool: Tool,
     pub currency: Currency,
-    /// When prices and stock were last sure (RFC 3339).
-    pub as_of: Option<String>,
     /// Best first.
     pub found: Vec<Found>,
     /// The shop does not carry what was asked for; `alternatives` are the
@@ -48,7 +71,6 @@ impl Findings {
         Self {
             tool,
             currency,
-            as_of: None,
             found: Vec::new(),
             no_match: false,
             alternatives: Vec::new(),
@@ -59,7 +81,7 @@ impl Findings {
     }
 
     /// Every product that the reply may speak of.
-    pub fn products(&self) -> impl Iterator<Item = &Product> {
-        self.found.iter().chain(&self.alternatives).map(|found| &found.product)
+    pub fn all(&self) -> impl Iterator<Item = &Found> {
+        self.found.iter().chain(&self.alternatives)
     }
 }

@@ -69,6 +69,7 @@ fn kind(fact: &crate::domain::turn::Fact) -> &'static str {
         K::Allergen | K::Dietary => "label",
         K::Pack | K::Options => "option",
         K::StoreFact => "shop",
+        K::Time => "time",
     }
 }
 
@@ -111,7 +112,7 @@ mod tests {
         let json = r#"{"sku":"A1","title":"Vegan Oat Milk 1 L","price_cents":299,"stock":0,
             "location":{"aisle":"4","bay":2,"shelf":3},"dietary":["vegan"]}"#;
         let product: Product = serde_json::from_str(json).unwrap();
-        let found = vec![Found { product, reason: String::new() }];
+        let found = vec![Found::new(product, "")];
         Findings { found, ..Findings::none(Tool::GetPrice(Subject::words("milk")), Currency::Usd) }
     }
 

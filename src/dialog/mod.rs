@@ -6,6 +6,7 @@ pub mod constraint;
 pub mod context;
 pub mod facts;
 pub mod findings;
+pub mod freshness;
 pub mod gate;
 pub mod menu;
 pub mod order;

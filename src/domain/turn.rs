@@ -82,13 +82,20 @@ pub struct ToolCall {
 pub struct Card {
     pub sku: Sku,
     pub title: String,
+    /// What it costs, an offer counted.
     pub price_cents: Option<Cents>,
+    /// What it costs without the offer that holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regular_price_cents: Option<Cents>,
     pub currency: Currency,
     /// Pieces on hand at `as_of`; `null`: not known.
     pub stock: Option<i64>,
     /// When price and stock were last sure (RFC 3339).
     pub as_of: Option<String>,
     pub location: Option<Location>,
+    /// What of it is too old to be sure now: `price`, `stock`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stale: Vec<&'static str>,
     /// Why this card is here, in a few words.
     pub reason: String,
 }
@@ -124,6 +131,8 @@ pub enum FactKind {
     /// Chosen options, in menu words.
     Options,
     StoreFact,
+    /// When something was sure, or until when it holds.
+    Time,
 }
 
 /// A statement that a reply may make, with where it comes from. `value` is the

@@ -122,6 +122,10 @@ settings! {
         results: u32 = 6, Between(1, 50);
         /// Share of a catalog file's lines that may be bad before the whole file is refused.
         max_bad_share: f64 = 0.05, Between(0.0, 1.0);
+        /// Age up to which a price is told as the present one, in hours; an older one is told as of its day.
+        price_max_age_hours: u32 = 168, Between(1, 8760);
+        /// Age up to which a stock is told as the present one, in hours.
+        stock_max_age_hours: u32 = 24, Between(1, 8760);
     }
     /// The conversation.
     dialog: Dialog {

@@ -6,7 +6,7 @@ use super::connections::{Connections, ReadError};
 use super::corrections::{self, Corrected};
 use super::intake::{References, sane_correction};
 use super::lexicon::Lexicon;
-use super::rows::{self, COLUMNS};
+use super::rows::{self, COLUMNS, PRICE_NOW};
 use super::search::{SearchOutcome, SearchRequest, search};
 use super::state::State;
 use super::{Feed, ImportError, ImportLimits, ImportReport, Progress, StoreError, import};
@@ -389,6 +389,17 @@ impl Catalog {
         })
     }
 
+    /// Products with an offer that holds at `now`, the largest saving first.
+    pub fn offers(&self, now: Timestamp, limit: usize) -> Result<Vec<Product>, StoreError> {
+        self.read(|tx| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM products AS p WHERE p.offer_cents IS NOT NULL \
+                 AND {PRICE_NOW} IS NOT p.price_cents ORDER BY p.price_cents - p.offer_cents DESC, id LIMIT :limit"
+            );
+            Ok(list(tx, &sql, named_params! {":now": now.as_second(), ":limit": bounded(limit)})?)
+        })
+    }
+
     /// Every product, in catalog order, for an export or an index.
     pub fn for_each_product(&self, mut visit: impl FnMut(Product)) -> Result<(), StoreError> {
         self.read(|tx| {
@@ -466,7 +477,10 @@ impl Catalog {
     }
 
     /// One read transaction on a loaded catalog.
-    fn read<T>(&self, read: impl FnOnce(&Transaction<'_>) -> Result<T, ReadError>) -> Result<T, StoreError> {
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&Transaction<'_>) -> Result<T, ReadError>,
+    ) -> Result<T, StoreError> {
         self.connections.read(|tx| {
             let loaded = CatalogVersion::read(tx).optional()?;
             if loaded.is_none() { Err(ReadError::Empty) } else { read(tx) }

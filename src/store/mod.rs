@@ -21,6 +21,7 @@ mod lexicon;
 mod query;
 mod ranking;
 mod records;
+mod relations;
 mod rows;
 mod schema;
 mod search;

@@ -190,7 +190,7 @@ fn quantile(times: &[f64], q: f64) -> f64 {
 fn import(data: &Path) {
     let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware-config/demo-store/catalog.jsonl");
     let status = Command::new(env!("CARGO_BIN_EXE_aisle"))
-        .args(["catalog", "import"])
+        .args(["catalog", "import", "--as-of", "now"])
         .arg(store)
         .arg("--data")
         .arg(data)

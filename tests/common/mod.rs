@@ -24,11 +24,11 @@ impl Kiosk {
         Self { data: tempfile::tempdir().unwrap() }
     }
 
-    /// With the demo store.
+    /// With the demo store, its prices and stock as of now.
     pub fn with_demo_store() -> Self {
         let kiosk = Self::empty();
         let store = repository("firmware-config/demo-store/catalog.jsonl");
-        let output = kiosk.run(&["catalog", "import", store.to_str().unwrap()]);
+        let output = kiosk.run(&["catalog", "import", store.to_str().unwrap(), "--as-of", "now"]);
         assert!(output.status.success(), "{}", text(&output.stderr));
         kiosk
     }
