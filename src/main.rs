@@ -4,19 +4,18 @@
 use aisle::app::assistant::{Assistant, Input, Parts, Request};
 use aisle::app::cli::{self, Cli, Command};
 use aisle::app::folders::Folders;
+use aisle::app::meaning::searched_by_meaning;
 use aisle::app::mouth::Utterance;
-use aisle::app::{ask, corrections, doctor, reports, service};
+use aisle::app::{ask, corrections, doctor, mirror, reports, service};
+use aisle::domain::Sku;
 use aisle::domain::turn::TurnReport;
-use aisle::domain::{AsOf, Sku};
-use aisle::feeds::NativeFeed;
 use aisle::models::{BarProgress, ModelDir, Row, Status};
 use aisle::settings::{self, Settings};
-use aisle::store::{Catalog, Hit, ImportLimits, SearchOutcome, SearchRequest};
+use aisle::store::{Catalog, Hit, SearchOutcome, SearchRequest};
 use aisle::voice::playback::Speaker;
 use aisle::voice::wav;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fs::File;
@@ -66,8 +65,19 @@ fn run(cli: Cli) -> Result<ExitCode> {
     let settings = settings::load(folders.settings.as_deref(), variables)?;
     match cli.command {
         Command::Ask(arguments) => block_on(ask(arguments, &folders, settings)),
-        Command::Search(arguments) => search(arguments, &folders),
-        Command::Catalog(cli::Catalog::Import { file, as_of }) => import(&file, as_of, &folders, &settings),
+        Command::Search(arguments) => search(arguments, &folders, &settings),
+        Command::Catalog(cli::Catalog::Import(arguments)) => {
+            print(&mirror::import(&arguments, &folders, &settings)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Catalog(cli::Catalog::Export { file }) => {
+            mirror::export(&file, &folders)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Catalog(cli::Catalog::Embed) => {
+            print(&mirror::embed(&folders, &settings)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Catalog(cli::Catalog::Correct(arguments)) => correct(*arguments, &folders),
         Command::Catalog(cli::Catalog::Corrections { json }) => show_corrections(&folders, json),
         Command::Catalog(cli::Catalog::Stats { json }) => stats(&folders, json),
@@ -211,9 +221,10 @@ struct SearchLine {
     query: String,
 }
 
-fn search(arguments: cli::Search, folders: &Folders) -> Result<ExitCode> {
+fn search(arguments: cli::Search, folders: &Folders, settings: &Settings) -> Result<ExitCode> {
     let catalog = Catalog::open(&folders.data)?;
     catalog.info()?;
+    let catalog = searched_by_meaning(catalog, &folders.models, settings);
     let limit = usize::from(arguments.limit);
     let find = |text: String| catalog.search(&SearchRequest { text, limit, ..SearchRequest::default() });
     if let Some(file) = &arguments.batch {
@@ -297,36 +308,6 @@ fn show_corrections(folders: &Folders, as_json: bool) -> Result<ExitCode> {
         let currency = catalog.info().map(|info| info.currency).unwrap_or_default();
         print(&corrections::list(&corrected, currency, Timestamp::now()))?;
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn import(file: &Path, as_of: Option<AsOf>, folders: &Folders, settings: &Settings) -> Result<ExitCode> {
-    let mut feed = NativeFeed::open(file)?;
-    let (catalog, aside) = Catalog::open_or_rebuild(&folders.data)?;
-    if let Some(path) = aside {
-        tracing::warn!("the catalog was damaged; it is kept as {}", path.display());
-    }
-    let limits = ImportLimits { bad_share: settings.catalog.max_bad_share, as_of, ..ImportLimits::default() };
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("importing {bar:30} {percent}% {eta}") {
-        bar.set_style(style);
-    }
-    let report = catalog.import(&mut feed, &limits, &mut |progress| {
-        bar.set_length(progress.total);
-        bar.set_position(progress.read);
-    });
-    bar.finish_and_clear();
-    let report = report?;
-    for bad in &report.rejected {
-        writeln!(io::stderr(), "aisle: left out {bad}")?;
-    }
-    print(&format!(
-        "Imported {} products as version {} in {:.1} s; {} lines left out.\n",
-        report.accepted,
-        report.version.number,
-        report.took.as_secs_f64(),
-        report.rejected_lines
-    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,17 +12,24 @@ const LAYERS: [&str; 9] =
     ["domain", "settings", "dialog", "store", "models", "feeds", "engines", "voice", "app"];
 
 /// Crates and the folders or files of src that may name them.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("rusqlite", &["store/"]),
     ("whisper_rs", &["engines/bin/stt.rs"]),
     ("llama_cpp_2", &["engines/bin/llm.rs"]),
-    ("ort", &["models/onnx.rs", "voice/vad.rs", "voice/tts.rs"]),
+    ("ort", &["models/onnx.rs", "models/embedding.rs", "voice/vad.rs", "voice/tts.rs"]),
     ("cpal", &["voice/"]),
     ("rodio", &["voice/"]),
     ("symphonia", &["voice/"]),
     ("ureq", &["models/"]),
     ("clap", &["app/cli.rs", "main.rs", "engines/bin/"]),
     ("sd_notify", &["app/"]),
+    ("tokenizers", &["models/embedding.rs"]),
+    ("csv_core", &["feeds/"]),
+    ("quick_xml", &["feeds/"]),
+    ("html5gum", &["feeds/"]),
+    ("encoding_rs", &["feeds/"]),
+    ("flate2", &["feeds/"]),
+    ("zstd", &["feeds/"]),
 ];
 
 fn sources() -> BTreeMap<String, String> {

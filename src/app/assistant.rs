@@ -5,6 +5,7 @@
 use super::ears::{Ears, HearingError};
 use super::folders::{Folders, worker};
 use super::lookup::Shelves;
+use super::meaning::searched_by_meaning;
 use super::mouth::{Mouth, Utterance};
 use super::turn::{Answer, Command, Event, Turn};
 use crate::dialog::context::Context;
@@ -19,7 +20,7 @@ use crate::engines::{Address, CompletionRequest, Engine, EngineConfig, LanguageM
 use crate::models::ModelDir;
 use crate::models::onnx::Runtime;
 use crate::settings::Settings;
-use crate::store::{Catalog, CatalogInfo, Edition, StoreError};
+use crate::store::{Catalog, CatalogInfo, Edition, EmbedError, StoreError};
 use anyhow::{Context as _, Result};
 use jiff::{Timestamp, Zoned};
 use std::collections::HashMap;
@@ -98,7 +99,7 @@ impl Assistant {
     /// # Errors
     /// There is no catalog, or a part's model is missing or damaged.
     pub fn open(folders: &Folders, settings: Settings, parts: Parts) -> Result<Self> {
-        let catalog = Catalog::open(&folders.data)?;
+        let catalog = searched_by_meaning(Catalog::open(&folders.data)?, &folders.models, &settings);
         let shop = RwLock::new(Arc::new(Shop::read(&catalog)?));
         let models = ModelDir::open(&folders.models)?;
         let runtime = (parts.hearing || parts.speaking)
@@ -117,6 +118,18 @@ impl Assistant {
         let model = language_model(&models, &settings)?;
         let sessions = Mutex::default();
         Ok(Self { catalog, shop, settings, ears, mouth, model, sessions })
+    }
+
+    /// Makes products that came with an import or a correction ready for search by
+    /// meaning; next to nothing when there are none. How many there were.
+    ///
+    /// # Errors
+    /// The model fails or the catalog cannot be written.
+    pub fn embed(&self) -> Result<u64, EmbedError> {
+        if self.catalog.lacking_vectors()? == 0 {
+            return Ok(0);
+        }
+        self.catalog.embed(&mut |_, _| {})
     }
 
     /// Loads both engines, and the language model's fixed prompt, ahead of the

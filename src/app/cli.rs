@@ -80,14 +80,15 @@ pub struct Search {
 #[derive(Debug, Subcommand)]
 pub enum Catalog {
     /// Replace the catalog by a file's, all or nothing.
-    Import {
-        /// A catalog in Aisle's own JSON lines.
+    Import(Import),
+    /// Write the loaded catalog as Aisle's own JSON lines.
+    Export {
+        /// Where to; "-" is standard output.
+        #[arg(default_value = "-")]
         file: PathBuf,
-        /// When its prices and stock were last sure, instead of what it says: "now",
-        /// an RFC 3339 time or a date.
-        #[arg(long, value_name = "TIME", value_parser = as_of)]
-        as_of: Option<AsOf>,
     },
+    /// Make every product ready for search by meaning, now.
+    Embed,
     /// Correct a product for this shop: it counts over this and later catalogs.
     Correct(Box<Correct>),
     /// What the shop has corrected.
@@ -159,6 +160,21 @@ fn as_of(text: &str) -> Result<AsOf, String> {
     let known = moment::first(text).map(|_| text.to_owned());
     known
         .ok_or_else(|| "write \"now\", a time like 2026-11-20T06:00:00Z or a date like 2026-11-20".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    /// A catalog: Aisle's own JSON lines, a Google Merchant Center feed (TSV, CSV
+    /// or XML), schema.org products as JSON-LD, or any table with --mapping; each
+    /// plain, .gz or .zst.
+    pub file: PathBuf,
+    /// Which column is what, for other tables: CSV, TSV or JSON lines.
+    #[arg(long, value_name = "MAP.toml")]
+    pub mapping: Option<PathBuf>,
+    /// When its prices and stock were last sure, instead of what it says: "now",
+    /// an RFC 3339 time or a date.
+    #[arg(long, value_name = "TIME", value_parser = as_of)]
+    pub as_of: Option<AsOf>,
 }
 
 #[derive(Debug, Subcommand)]

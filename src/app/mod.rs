@@ -9,6 +9,8 @@ pub mod doctor;
 pub mod ears;
 pub mod folders;
 pub mod lookup;
+pub mod meaning;
+pub mod mirror;
 pub mod mouth;
 pub mod reports;
 pub mod service;

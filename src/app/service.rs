@@ -20,6 +20,8 @@ use tokio::time::MissedTickBehavior;
 const CLIENTS: usize = 8;
 /// How long an ended correction, or one that another program made, may wait.
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
+/// How often new products are looked for that await their vectors.
+const EMBED_EVERY: Duration = Duration::from_secs(60);
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -37,6 +39,7 @@ pub async fn run(assistant: Assistant, socket: &Path) -> Result<()> {
         }
         tracing::info!("engines are warm");
     });
+    tokio::spawn(embed_all(Arc::clone(&assistant)));
     tracing::info!(products = assistant.info().products, socket = %socket.display(), "answering turns");
     notify(&[NotifyState::Ready]);
     let every = sd_notify::watchdog_enabled().map_or(Duration::from_secs(10), |limit| limit / 2);
@@ -100,6 +103,20 @@ async fn accept(
 fn notify(state: &[NotifyState<'_>]) {
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(state);
+}
+
+/// Makes new products ready for search by meaning, as they come.
+async fn embed_all(assistant: Arc<Assistant>) {
+    loop {
+        let embedding = Arc::clone(&assistant);
+        match tokio::task::spawn_blocking(move || embedding.embed()).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(products)) => tracing::info!(products, "compared by meaning"),
+            Ok(Err(error)) => tracing::error!(%error, "new products are found by words alone"),
+            Err(error) => tracing::error!(%error, "comparing products by meaning broke off"),
+        }
+        tokio::time::sleep(EMBED_EVERY).await;
+    }
 }
 
 async fn beat(assistant: &Assistant) -> Result<()> {

@@ -1,25 +1,18 @@
-//! A text file line by line: UTF-8, LF or CRLF, a byte order mark tolerated, no
-//! line longer than a limit. Counts and digests every byte on the way.
+//! A text line by line: UTF-8, LF or CRLF, no line longer than a limit.
 
-use crate::store::{Digest, FeedError, Progress};
-use sha2::{Digest as _, Sha256};
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use super::source::{Meter, Source, Text};
+use crate::store::FeedError;
+use std::io::BufRead;
+use std::path::PathBuf;
 
 /// Longest line kept, in bytes without its ending.
 pub(super) const MAX_LINE_BYTES: usize = 1 << 20;
 
-const BUFFER_BYTES: usize = 64 << 10;
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-
 pub(super) struct Lines {
     path: PathBuf,
-    reader: BufReader<File>,
-    total: u64,
-    read: u64,
+    reader: Text,
+    meter: Meter,
     number: u64,
-    hash: Sha256,
     line: Vec<u8>,
 }
 
@@ -27,37 +20,13 @@ pub(super) struct Lines {
 pub(super) type Line<'a> = (u64, Result<&'a str, String>);
 
 impl Lines {
-    /// Opens a file and looks at its first bytes.
-    ///
-    /// # Errors
-    /// It cannot be read, is empty, or is not text.
-    pub(super) fn open(path: &Path) -> Result<Self, FeedError> {
-        let path = path.to_owned();
-        let refuse = |reason| FeedError::NotACatalog { path: path.clone(), reason };
-        let read = |source| FeedError::Read { path: path.clone(), source };
-        let meta = std::fs::metadata(&path).map_err(read)?;
-        if !meta.is_file() {
-            return Err(refuse("it is not a regular file"));
-        }
-        let file = File::open(&path).map_err(read)?;
-        let mut reader = BufReader::with_capacity(BUFFER_BYTES, file);
-        let start = reader.fill_buf().map_err(read)?;
-        if start.is_empty() {
-            return Err(refuse("it is empty"));
-        }
-        if start.contains(&0) {
-            return Err(refuse("it holds binary bytes, not text"));
-        }
-        let (total, hash) = (meta.len(), Sha256::new());
-        Ok(Self { path, reader, total, read: 0, number: 0, hash, line: Vec::new() })
+    pub(super) fn new(source: Source) -> Self {
+        let (path, reader, meter) = source.read();
+        Self { path, reader, meter, number: 0, line: Vec::new() }
     }
 
-    pub(super) fn progress(&self) -> Progress {
-        Progress { read: self.read, total: self.total }
-    }
-
-    pub(super) fn digest(&self) -> Digest {
-        Digest(self.hash.clone().finalize().into())
+    pub(super) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// The next line that is not blank; `None` at the end.
@@ -73,9 +42,6 @@ impl Lines {
             if !fits {
                 let reason = format!("longer than {} KiB", MAX_LINE_BYTES >> 10);
                 return Ok(Some((self.number, Err(reason))));
-            }
-            if self.number == 1 && self.line.starts_with(BYTE_ORDER_MARK) {
-                self.line.drain(..BYTE_ORDER_MARK.len());
             }
             if !self.line.iter().all(u8::is_ascii_whitespace) {
                 break;
@@ -109,9 +75,7 @@ impl Lines {
             if fits {
                 self.line.extend_from_slice(part);
             }
-            self.hash.update(part);
             let length = part.len();
-            self.read += length as u64;
             self.reader.consume(length);
             if end.is_some() {
                 return Ok(Some(fits));

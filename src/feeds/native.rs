@@ -11,9 +11,12 @@
 //! ```
 
 use super::lines::Lines;
+use super::source::Source;
 use crate::domain::{Area, Currency, OptionGroup, Point, Product};
 use crate::store::{Digest, Entry, Feed, FeedError, Header, Progress, Record};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::io::Write;
 use std::path::Path;
 
 /// The only version of the format so far.
@@ -42,6 +45,69 @@ struct HeaderLine {
     as_of: Option<String>,
 }
 
+/// A record as its line is written; the keys of [`Line`].
+#[derive(Serialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+enum Written<'a> {
+    Catalog { format: u32, name: &'a str, currency: Currency, as_of: Option<&'a str> },
+    OptionGroup(&'a OptionGroup),
+    Aisle(&'a Area),
+    Kiosk(&'a Point),
+    Product(&'a Product),
+}
+
+/// Writes records as lines, in the order they come: header, option groups,
+/// areas and kiosk before the products. What is written, read and written again
+/// is the same to the byte. Returns the number of lines.
+///
+/// # Errors
+/// The first error of `records` or of `out`; what was written until then is not
+/// a catalog.
+pub fn write<E: From<std::io::Error>>(
+    out: &mut impl Write,
+    records: impl IntoIterator<Item = Result<Record, E>>,
+) -> Result<u64, E> {
+    let mut lines = 0;
+    for record in records {
+        let record = record?;
+        let written = match &record {
+            Record::Header(Header { name, currency, as_of }) => {
+                Written::Catalog { format: FORMAT, name, currency: *currency, as_of: as_of.as_deref() }
+            }
+            Record::OptionGroup(group) => Written::OptionGroup(group),
+            Record::Area(area) => Written::Aisle(area),
+            Record::Kiosk(point) => Written::Kiosk(point),
+            Record::Product(product) => Written::Product(product),
+        };
+        let mut value = serde_json::to_value(&written).map_err(std::io::Error::from)?;
+        drop_unknown(&mut value, matches!(record, Record::Product(_)));
+        serde_json::to_writer(&mut *out, &value).map_err(std::io::Error::from)?;
+        out.write_all(b"\n")?;
+        lines += 1;
+    }
+    Ok(lines)
+}
+
+/// Drops what is not known, and a product's empty lists and maps: all of them
+/// are read as if they stood there.
+fn drop_unknown(value: &mut Value, lists: bool) {
+    match value {
+        Value::Object(object) => {
+            object.retain(|key, value| match value {
+                Value::Null => false,
+                Value::Array(values) => !lists || !values.is_empty(),
+                Value::Object(values) => {
+                    !values.is_empty() || !matches!(key.as_str(), "attributes" | "languages")
+                }
+                _ => true,
+            });
+            object.values_mut().for_each(|value| drop_unknown(value, lists));
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| drop_unknown(value, lists)),
+        _ => {}
+    }
+}
+
 /// A native catalog file being read.
 pub struct NativeFeed {
     lines: Lines,
@@ -54,7 +120,11 @@ impl NativeFeed {
     /// # Errors
     /// It cannot be read, is empty, or is not text.
     pub fn open(path: &Path) -> Result<Self, FeedError> {
-        Ok(Self { lines: Lines::open(path)?, ended: false })
+        Ok(Self::new(Source::open(path, None)?))
+    }
+
+    pub(super) fn new(source: Source) -> Self {
+        Self { lines: Lines::new(source), ended: false }
     }
 }
 
@@ -81,11 +151,11 @@ impl Iterator for NativeFeed {
 
 impl Feed for NativeFeed {
     fn progress(&self) -> Progress {
-        self.lines.progress()
+        self.lines.meter().progress()
     }
 
     fn digest(&self) -> Digest {
-        self.lines.digest()
+        self.lines.meter().digest()
     }
 }
 
@@ -107,7 +177,7 @@ fn read(text: &str) -> Result<Record, String> {
 
 /// What the JSON reader found wrong, without its line number (always 1 here)
 /// and its list of all that would have been right.
-fn reason(error: &serde_json::Error) -> String {
+pub(super) fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
     let text = text.split_once(", expected one of ").map_or(text, |(what, _)| what);

@@ -14,6 +14,8 @@ mod assets;
 mod ct2;
 mod digest;
 mod dir;
+pub mod embedding;
+pub mod encoder;
 mod fetch;
 mod hub;
 mod manifest;

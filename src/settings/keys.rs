@@ -120,6 +120,12 @@ settings! {
     catalog: Catalog {
         /// Most products shown for one answer.
         results: u32 = 6, Between(1, 50);
+        /// Processor threads that compare products by meaning.
+        threads: u32 = 2, Between(1, 64);
+        /// Most products that an import itself makes ready for search by meaning; more are left to the running kiosk.
+        embedded_at_import: u32 = 30_000, Between(0, 10_000_000);
+        /// Highest believable price in a catalog file, in whole units of its currency.
+        max_price: u32 = 100_000, Between(1, 100_000_000);
         /// Share of a catalog file's lines that may be bad before the whole file is refused.
         max_bad_share: f64 = 0.05, Between(0.0, 1.0);
         /// Age up to which a price is told as the present one, in hours; an older one is told as of its day.

@@ -3,14 +3,15 @@
 
 use super::words::{Analyst, Word, heads};
 use crate::domain::{Attribute, Product};
+use rusqlite::{Connection, params};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Stands between the phrases of a field (synonyms, heads); the full-text
 /// tokenizer skips it.
 pub(super) const BREAK: &str = " | ";
 
-/// The columns of the `search` table, stems separated by spaces.
-#[derive(Debug, Default)]
+/// A product's row of the `search` table, stems separated by spaces.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Fields {
     pub title: String,
     pub synonyms: String,
@@ -23,6 +24,33 @@ pub(super) struct Fields {
     pub traits: String,
     pub description: String,
     pub heads: String,
+}
+
+impl Fields {
+    /// Writes the rows of the full-text tables.
+    pub(super) fn insert(&self, conn: &Connection, id: i64) -> rusqlite::Result<()> {
+        conn.prepare_cached(
+            "INSERT INTO search (rowid, title, synonyms, brand, kind, category, description, traits, heads) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            id,
+            self.title,
+            self.synonyms,
+            self.brand,
+            self.kind,
+            self.category,
+            self.description,
+            self.traits,
+            self.heads,
+        ])?;
+        let all = [&self.title, &self.synonyms, &self.brand, &self.kind, &self.category];
+        let all: Vec<&str> =
+            all.into_iter().chain([&self.traits, &self.description]).map(String::as_str).collect();
+        conn.prepare_cached("INSERT INTO anywhere (rowid, words) VALUES (?1, ?2)")?
+            .execute(params![id, all.join(" ")])?;
+        Ok(())
+    }
 }
 
 /// How often a word of names occurs.

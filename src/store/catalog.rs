@@ -6,9 +6,12 @@ use super::connections::{Connections, ReadError};
 use super::corrections::{self, Corrected};
 use super::intake::{References, sane_correction};
 use super::lexicon::Lexicon;
+use super::meaning::{self, EmbedError, Encoder, Meanings, Stand};
+use super::ranking::Signals;
 use super::rows::{self, COLUMNS, PRICE_NOW};
-use super::search::{SearchOutcome, SearchRequest, search};
+use super::search::{SearchOutcome, SearchRequest, View, search, signals};
 use super::state::State;
+use super::stats::{self, CatalogStats};
 use super::{Feed, ImportError, ImportLimits, ImportReport, Progress, StoreError, import};
 use crate::domain::{Area, Correction, Currency, Gtin, OptionGroup, Point, Product, Sku};
 use jiff::Timestamp;
@@ -49,41 +52,6 @@ pub struct CatalogInfo {
     pub products: u64,
 }
 
-/// How much of the catalog is known, in products unless said.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct CatalogStats {
-    pub products: u64,
-    pub with_gtin: u64,
-    pub with_price: u64,
-    pub with_stock: u64,
-    pub out_of_stock: u64,
-    pub with_location: u64,
-    pub with_allergens: u64,
-    pub with_photo: u64,
-    pub with_title: u64,
-    pub with_promotion: u64,
-    pub with_availability: u64,
-    /// Members of a variant group.
-    pub with_variants: u64,
-    /// With accessories or substitutes.
-    pub with_relations: u64,
-    /// With texts in other languages.
-    pub with_languages: u64,
-    /// By the shop itself; withdrawn ones are in no other count.
-    pub corrected: u64,
-    pub age_restricted: u64,
-    pub made_to_order: u64,
-    /// Distinct brands.
-    pub brands: u64,
-    /// Distinct category paths.
-    pub categories: u64,
-    /// Rows.
-    pub option_groups: u64,
-    pub areas: u64,
-    /// Size of the file, in bytes.
-    pub file_bytes: u64,
-}
-
 /// The catalog's own words, for rules that must know a product when they hear
 /// one. Lists are sorted, without repetitions, as written in the catalog.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -103,6 +71,8 @@ pub struct Catalog {
     connections: Connections,
     state: State,
     lexicon: RwLock<Option<(i64, Arc<Lexicon>)>>,
+    encoder: Option<Arc<dyn Encoder>>,
+    meanings: RwLock<Option<(Edition, Stand, Arc<Meanings>)>>,
 }
 
 /// Which products are there to be read: it differs whenever an import or a
@@ -135,7 +105,8 @@ impl Catalog {
             .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
         let connections = Connections::open(folder.join(FILE))?;
         let state = State::open(folder)?;
-        let catalog = Self { connections, state, lexicon: RwLock::default() };
+        let (lexicon, meanings) = (RwLock::default(), RwLock::default());
+        let catalog = Self { connections, state, lexicon, encoder: None, meanings };
         match catalog.reconcile(Timestamp::now()) {
             // The import that is under way will do it.
             Ok(_) | Err(StoreError::Busy { .. }) => Ok(catalog),
@@ -273,12 +244,55 @@ impl Catalog {
         corrections::reconcile(&self.connections, &self.state, now)
     }
 
+    /// Lets searches go by meaning too. Without an encoder, or while products
+    /// have no vectors yet, they go by words alone.
+    #[must_use]
+    pub fn with_encoder(mut self, encoder: Arc<dyn Encoder>) -> Self {
+        self.encoder = Some(encoder);
+        self
+    }
+
     /// Finds what a shopper asked for.
     ///
     /// # Errors
     /// No catalog is loaded, or it cannot be read. Never because of the text.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchOutcome, StoreError> {
-        self.read(|tx| Ok(search(tx, &*self.lexicon(tx)?, request)?))
+        self.read(|tx| {
+            let (lexicon, meanings) = (self.lexicon(tx)?, self.meanings(tx)?);
+            Ok(search(&self.view(tx, &lexicon, meanings.as_deref()), request)?)
+        })
+    }
+
+    /// The signals of a search's candidates, for whoever tunes the ranking.
+    ///
+    /// # Errors
+    /// As [`Catalog::search`].
+    pub fn signals(&self, request: &SearchRequest) -> Result<Vec<(Sku, Signals)>, StoreError> {
+        self.read(|tx| {
+            let (lexicon, meanings) = (self.lexicon(tx)?, self.meanings(tx)?);
+            Ok(signals(&self.view(tx, &lexicon, meanings.as_deref()), request)?)
+        })
+    }
+
+    /// Makes the vectors that products still lack, in small steps that can be
+    /// broken off at any time; `progress` is told how many are done and how many
+    /// there are. Returns how many were made: 0 without an encoder.
+    ///
+    /// # Errors
+    /// The encoder fails, or the database cannot be written.
+    pub fn embed(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, EmbedError> {
+        match &self.encoder {
+            Some(encoder) => meaning::pass(&self.connections, encoder.as_ref(), progress),
+            None => Ok(0),
+        }
+    }
+
+    /// How many products have no vector yet.
+    ///
+    /// # Errors
+    /// No catalog is loaded, or it cannot be read.
+    pub fn lacking_vectors(&self) -> Result<u64, StoreError> {
+        self.read(|tx| Ok(meaning::lacking(tx)?))
     }
 
     /// # Errors
@@ -307,42 +321,7 @@ impl Catalog {
 
     pub fn stats(&self) -> Result<CatalogStats, StoreError> {
         let file_bytes = std::fs::metadata(self.connections.path()).map_or(0, |meta| meta.len());
-        self.read(|tx| {
-            let sql = "SELECT count(*), count(*) FILTER (WHERE gtins <> '[]'), count(price_cents), count(stock), \
-                       count(*) FILTER (WHERE ifnull(stock <= 0, availability <> 'in_stock')), count(aisle), count(allergens), count(photo), \
-                       count(age_restriction), count(*) FILTER (WHERE option_groups <> '[]'), \
-                       count(DISTINCT brand), count(DISTINCT nullif(category_key, '')), \
-                       (SELECT count(*) FROM option_groups), (SELECT count(*) FROM areas), \
-                       count(title), count(promotion), count(availability), count(variant_group), \
-                       count(*) FILTER (WHERE accessories <> '[]' OR substitutes <> '[]'), \
-                       count(*) FILTER (WHERE languages <> '{}'), (SELECT count(*) FROM base) FROM products";
-            Ok(tx.query_row(sql, [], |row| {
-                Ok(CatalogStats {
-                    products: count(row, 0)?,
-                    with_gtin: count(row, 1)?,
-                    with_price: count(row, 2)?,
-                    with_stock: count(row, 3)?,
-                    out_of_stock: count(row, 4)?,
-                    with_location: count(row, 5)?,
-                    with_allergens: count(row, 6)?,
-                    with_photo: count(row, 7)?,
-                    age_restricted: count(row, 8)?,
-                    made_to_order: count(row, 9)?,
-                    brands: count(row, 10)?,
-                    categories: count(row, 11)?,
-                    option_groups: count(row, 12)?,
-                    areas: count(row, 13)?,
-                    with_title: count(row, 14)?,
-                    with_promotion: count(row, 15)?,
-                    with_availability: count(row, 16)?,
-                    with_variants: count(row, 17)?,
-                    with_relations: count(row, 18)?,
-                    with_languages: count(row, 19)?,
-                    corrected: count(row, 20)?,
-                    file_bytes,
-                })
-            })?)
-        })
+        self.read(|tx| Ok(stats::read(tx, file_bytes)?))
     }
 
     pub fn product(&self, sku: &Sku) -> Result<Option<Product>, StoreError> {
@@ -476,6 +455,38 @@ impl Catalog {
         })
     }
 
+    fn view<'a>(
+        &'a self,
+        tx: &'a Transaction<'a>,
+        lexicon: &'a Lexicon,
+        meanings: Option<&'a Meanings>,
+    ) -> View<'a> {
+        View { tx, lexicon, meaning: meanings.zip(self.encoder.as_deref()) }
+    }
+
+    /// The vectors of the catalog that `tx` sees, read again when an import or a
+    /// pass of the encoder has changed them; `None` without any.
+    fn meanings(&self, tx: &Transaction<'_>) -> Result<Option<Arc<Meanings>>, ReadError> {
+        let Some(encoder) = &self.encoder else {
+            return Ok(None);
+        };
+        let (edition, stand) = (edition(tx)?, Stand::read(tx)?);
+        let Some(stand) = stand.filter(|stand| stand.name == encoder.name()) else {
+            return Ok(None);
+        };
+        let kept = self.meanings.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((of, at, meanings)) = kept
+            && of == edition
+            && at == stand
+        {
+            return Ok(Some(meanings).filter(|meanings| !meanings.is_empty()));
+        }
+        let meanings = Arc::new(Meanings::load(tx)?);
+        *self.meanings.write().unwrap_or_else(PoisonError::into_inner) =
+            Some((edition, stand, Arc::clone(&meanings)));
+        Ok(Some(meanings).filter(|meanings| !meanings.is_empty()))
+    }
+
     /// One read transaction on a loaded catalog.
     pub(super) fn read<T>(
         &self,
@@ -524,7 +535,7 @@ fn point(x: Option<f64>, y: Option<f64>) -> Option<Point> {
 }
 
 /// A row count; SQLite has no unsigned numbers.
-fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(i64::unsigned_abs)
 }
 

@@ -121,9 +121,6 @@ fn show(tx: &Transaction<'_>, sku: &Sku, corrections: &[&Correction]) -> rusqlit
     if product == shown {
         return Ok(false);
     }
-    if !is_read_alike(shown.as_ref(), product.as_ref()) {
-        tx.prepare_cached("DELETE FROM vectors WHERE id = ?1")?.execute([id])?;
-    }
     if let Some(shown) = &shown {
         count(tx, &words(shown), -1)?;
         rows::remove(tx, id)?;
@@ -131,17 +128,10 @@ fn show(tx: &Transaction<'_>, sku: &Sku, corrections: &[&Correction]) -> rusqlit
     if let Some(product) = &product {
         let mut tally = Tally::default();
         rows::insert(tx, Some(id), product)?;
-        rows::insert_words(tx, id, &tally.add(product))?;
+        tally.add(product).insert(tx, id)?;
         count(tx, &tally, 1)?;
     }
     Ok(true)
-}
-
-/// Whether both have the same texts, so that an embedding of one fits the other.
-fn is_read_alike(one: Option<&Product>, other: Option<&Product>) -> bool {
-    let texts =
-        |product: &Product| (product.title.clone(), product.description.clone(), product.synonyms.clone());
-    one.map(texts) == other.map(texts)
 }
 
 fn words(product: &Product) -> Tally {

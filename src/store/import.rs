@@ -8,7 +8,7 @@ use super::connections::Connections;
 use super::intake::{References, sane};
 use super::lexicon::sounds;
 use super::records::{Entry, Feed, FeedError, Header, LineError, Progress, Record};
-use super::schema::SEARCH_TABLE;
+use super::schema::SEARCH_TABLES;
 use super::state::State;
 use super::{CatalogVersion, StoreError, corrections, rows};
 use crate::domain::{Area, AsOf, Cents, OptionGroup, Point, Product, Sku};
@@ -40,9 +40,9 @@ pub struct ImportLimits {
 }
 
 impl Default for ImportLimits {
-    /// Prices to 10,000.00; 5 % bad lines, or 20.
+    /// Prices to 100,000.00; 5 % bad lines, or 20.
     fn default() -> Self {
-        Self { max_price_cents: 1_000_000, bad_share: 0.05, bad_lines: 20, as_of: None }
+        Self { max_price_cents: 10_000_000, bad_share: 0.05, bad_lines: 20, as_of: None }
     }
 }
 
@@ -143,10 +143,10 @@ fn clear(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     // Without conditions these drop whole pages, they do not visit rows.
     tx.execute_batch(
         "DELETE FROM catalog; DELETE FROM option_groups; DELETE FROM areas; DELETE FROM products; \
-         DELETE FROM gtins; DELETE FROM base; DELETE FROM vectors; DELETE FROM words; DELETE FROM stems; \
-         DROP TABLE search;",
+         DELETE FROM gtins; DELETE FROM base; DELETE FROM words; DELETE FROM stems; DROP TABLE search; \
+         DROP TABLE anywhere;",
     )?;
-    tx.execute_batch(SEARCH_TABLE)
+    tx.execute_batch(SEARCH_TABLES)
 }
 
 /// The import's running state.
@@ -250,7 +250,7 @@ impl Intake {
 
     fn store(&mut self, tx: &Transaction<'_>, product: &Product) -> rusqlite::Result<()> {
         let id = rows::insert(tx, None, product)?;
-        rows::insert_words(tx, id, &self.tally.add(product))?;
+        self.tally.add(product).insert(tx, id)?;
         self.accepted += 1;
         self.good_lines += 1;
         Ok(())
@@ -296,6 +296,7 @@ fn write_vocabulary(tx: &Transaction<'_>, tally: &Tally) -> rusqlite::Result<()>
     }
     // One index segment instead of many: searches are faster, the file smaller.
     tx.execute("INSERT INTO search (search) VALUES ('optimize')", [])?;
+    tx.execute("INSERT INTO anywhere (anywhere) VALUES ('optimize')", [])?;
     Ok(())
 }
 

@@ -62,6 +62,9 @@ const SAME: f64 = 0.9;
 
 #[derive(Debug, Default)]
 pub(super) struct Query {
+    /// What is asked for, without polite shells and as it was meant, for those who
+    /// go by meaning.
+    pub text: String,
     pub terms: Vec<Term>,
 }
 
@@ -74,8 +77,12 @@ pub(super) struct Term {
     /// Sizes and words of taste need not match.
     pub is_required: bool,
     pub is_size: bool,
-    /// As written first.
+    /// The stem it must directly follow: the name that a number belongs to.
+    pub follows: Option<String>,
+    /// As written first, unless a neighbour says that another is meant.
     pub readings: Vec<Reading>,
+    /// The first reading that the catalog knows: the one the shopper means.
+    pub meant: usize,
 }
 
 /// A way to read a word: all these stems.
@@ -94,11 +101,24 @@ impl Query {
     pub(super) fn parse(text: &str, lexicon: &Lexicon, is_phrase: &dyn Fn(&str, &str) -> bool) -> Self {
         let mut analyst = Analyst::default();
         let words = without_shells(analyst.words(text));
+        let text = words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
         let mut spoken = roles(words);
         spoken.truncate(MAX_TERMS);
         let readings: Vec<Vec<Reading>> =
             (0..spoken.len()).map(|at| readings(&spoken, at, lexicon, is_phrase, &mut analyst)).collect();
-        let terms = spoken.into_iter().zip(readings).map(|(spoken, readings)| {
+        let meant: Vec<usize> = readings
+            .iter()
+            .map(|all| all.iter().position(|reading| reading_known(reading, lexicon)).unwrap_or_default())
+            .collect();
+        let rewritten = readings.iter().zip(&meant).map(|(all, at)| all.get(*at)?.corrected.as_deref());
+        let rewritten: Vec<Option<&str>> = rewritten.collect();
+        let text = if rewritten.iter().all(Option::is_none) {
+            text
+        } else {
+            let words = spoken.iter().zip(&rewritten).map(|(spoken, new)| new.unwrap_or(&spoken.word.text));
+            words.collect::<Vec<_>>().join(" ")
+        };
+        let terms = spoken.into_iter().zip(readings).zip(meant).map(|((spoken, readings), meant)| {
             let rarity = readings
                 .iter()
                 .map(|reading| reading.stems.iter().map(|s| lexicon.rarity(s)).fold(0.0, f64::max))
@@ -112,10 +132,12 @@ impl Query {
                 is_head: spoken.is_head,
                 is_required: spoken.role > SOFTENED && !unknown,
                 is_size: spoken.word.is_size,
+                follows: spoken.follows,
+                meant,
                 readings,
             }
         });
-        Self { terms: terms.collect() }
+        Self { text, terms: terms.collect() }
     }
 }
 
@@ -132,6 +154,8 @@ struct Spoken {
     is_context: bool,
     /// Directly follows the one before it.
     is_adjacent: bool,
+    /// The stem before it, for a number that belongs to a name.
+    follows: Option<String>,
 }
 
 /// Drops polite shells, longest first, wherever they stand.
@@ -181,6 +205,10 @@ fn roles(words: Vec<Word>) -> Vec<Spoken> {
             gap = true;
             continue;
         }
+        // "PlayStation 4", "TN-2110": a number after a name belongs to it; one
+        // before it ("6 eggs") says how many.
+        let is_model = has_content && !gap && text.bytes().all(|byte| byte.is_ascii_digit());
+        let word = &Word { is_size: word.is_size && !is_model, ..word.clone() };
         let soft = word.is_size || SOFT.contains(&text);
         let role = if soft { SOFTENED } else { context.unwrap_or(MODIFIER) };
         spoken.push(Spoken {
@@ -189,6 +217,7 @@ fn roles(words: Vec<Word>) -> Vec<Spoken> {
             is_head: false,
             is_context: context.is_some(),
             is_adjacent: !gap,
+            follows: spoken.last().filter(|_| is_model).map(|before| before.word.stem.clone()),
         });
         gap = false;
     }
@@ -250,6 +279,7 @@ fn readings(
     };
     if known && let Some(homophone) = lexicon.homophone(&word.text).filter(|(_, stem)| fits(stem)) {
         readings.extend(corrected(Some(homophone)));
+        readings.rotate_right(1);
         return readings;
     }
     let others = same(lexicon, &word.stem, analyst);

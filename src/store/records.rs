@@ -76,6 +76,26 @@ pub trait Feed: Iterator<Item = Result<Entry, FeedError>> {
 
     /// The digest of what was read so far: of the file, once it has ended.
     fn digest(&self) -> Digest;
+
+    /// What a person should know of what was read so far and what is no line
+    /// error: "columns not used: ...". One line each.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl<F: Feed + ?Sized> Feed for Box<F> {
+    fn progress(&self) -> Progress {
+        (**self).progress()
+    }
+
+    fn digest(&self) -> Digest {
+        (**self).digest()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        (**self).notes()
+    }
 }
 
 /// Why a catalog file cannot be read at all.
@@ -85,4 +105,14 @@ pub enum FeedError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("{} is not a catalog file: {reason}", path.display())]
     NotACatalog { path: PathBuf, reason: &'static str },
+    #[error(
+        "{} is in no format that Aisle knows by itself ({seen}): write a mapping file and give it with \
+         --mapping MAP.toml",
+        path.display()
+    )]
+    NeedsMapping { path: PathBuf, seen: String },
+    #[error("{} does not fit the mapping: {reason}", path.display())]
+    Mismatch { path: PathBuf, reason: String },
+    #[error("{} cannot be read from line {line} on: {reason}", path.display())]
+    Broken { path: PathBuf, line: u64, reason: String },
 }

@@ -2,7 +2,7 @@
 //! full-text table. Lists and maps are JSON in their column; what the catalog
 //! does not know is NULL.
 
-use super::analysis::Fields;
+use super::meaning;
 use crate::domain::product::Unit;
 use crate::domain::{Availability, Location, Pack, Product, Sku, moment};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Type, ValueRef};
@@ -28,15 +28,12 @@ const INSERT: &str = "INSERT INTO products (id, sku, gtins, title, brand, catego
     description, synonyms, price_cents, promotion, offer_cents, offer_from, offer_until, price_as_of, \
     pack_amount, pack_unit, pack_count, stock, availability, stock_as_of, aisle, bay, shelf, \
     allergens, dietary, attributes, age_restriction, photo, images, option_groups, variant_group, \
-    accessories, substitutes, languages) \
+    accessories, substitutes, languages, text_key) \
     VALUES (:id, :sku, :gtins, :title, :brand, :category, :category_key, :description, :synonyms, \
     :price_cents, :promotion, :offer_cents, :offer_from, :offer_until, :price_as_of, :pack_amount, \
     :pack_unit, :pack_count, :stock, :availability, :stock_as_of, :aisle, :bay, :shelf, :allergens, \
     :dietary, :attributes, :age_restriction, :photo, :images, :option_groups, :variant_group, \
-    :accessories, :substitutes, :languages)";
-
-const INSERT_SEARCH: &str = "INSERT INTO search (rowid, title, synonyms, brand, kind, category, \
-    traits, description, heads) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    :accessories, :substitutes, :languages, :text_key)";
 
 /// A value kept as JSON text.
 pub(super) struct Json<T>(pub T);
@@ -110,6 +107,7 @@ pub(super) fn insert(conn: &Connection, id: Option<i64>, product: &Product) -> r
         ":accessories": json(&product.accessories),
         ":substitutes": json(&product.substitutes),
         ":languages": json(&product.languages),
+        ":text_key": meaning::key(&meaning::text(product)),
     })?;
     let id = conn.last_insert_rowid();
     for gtin in &product.gtins {
@@ -119,28 +117,13 @@ pub(super) fn insert(conn: &Connection, id: Option<i64>, product: &Product) -> r
     Ok(id)
 }
 
-/// Writes a product's words into the full-text table.
-pub(super) fn insert_words(conn: &Connection, id: i64, fields: &Fields) -> rusqlite::Result<()> {
-    conn.prepare_cached(INSERT_SEARCH)?.execute(params![
-        id,
-        fields.title,
-        fields.synonyms,
-        fields.brand,
-        fields.kind,
-        fields.category,
-        fields.traits,
-        fields.description,
-        fields.heads,
-    ])?;
-    Ok(())
-}
-
-/// Removes a product from every table that [`insert`] and [`insert_words`] fill.
+/// Removes a product from every table that holds its row or its words.
 pub(super) fn remove(conn: &Connection, id: i64) -> rusqlite::Result<()> {
     for sql in [
         "DELETE FROM products WHERE id = ?1",
         "DELETE FROM gtins WHERE product = ?1",
         "DELETE FROM search WHERE rowid = ?1",
+        "DELETE FROM anywhere WHERE rowid = ?1",
     ] {
         conn.prepare_cached(sql)?.execute([id])?;
     }

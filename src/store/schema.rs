@@ -16,7 +16,7 @@ pub(super) struct Schema {
 
 /// `AISL`.
 pub(super) const CATALOG: Schema =
-    Schema { application_id: 0x4149_534C, steps: &[&[STEP_1, SEARCH_TABLE], &[STEP_2]] };
+    Schema { application_id: 0x4149_534C, steps: &[&[STEP_1, SEARCH_1], &[STEP_2]] };
 
 impl Schema {
     /// The schema this program writes.
@@ -96,13 +96,21 @@ CREATE TABLE stems (
 ) STRICT, WITHOUT ROWID;
 ";
 
+const SEARCH_1: &str = "
+CREATE VIRTUAL TABLE search USING fts5 (
+    title, synonyms, brand, kind, category, traits, description, heads,
+    tokenize = 'unicode61 remove_diacritics 2'
+);
+";
+
 // What a product may be known by grew, and titles became optional. The rows keep
 // their numbers, which the full-text table refers to. `offer_*` repeat the
 // promotion for conditions, as seconds since 1970. `base` holds, as JSON, what
 // the catalog says of products that corrections change; of `catalog`,
 // `corrections` is the revision of them that the rows show, since the moment
 // `corrected_at` and until `corrected_until`, and `changes` counts how often they
-// changed rows. A product without a row in `vectors` awaits its embedding.
+// changed rows. `embeddings` hold the vectors of product texts by `text_key`, a
+// digest (NULL: not made yet), so that an import keeps those it still needs.
 const STEP_2: &str = "
 CREATE TABLE products_2 (
     id INTEGER PRIMARY KEY,
@@ -139,7 +147,8 @@ CREATE TABLE products_2 (
     variant_group TEXT,
     accessories TEXT NOT NULL,
     substitutes TEXT NOT NULL,
-    languages TEXT NOT NULL
+    languages TEXT NOT NULL,
+    text_key BLOB
 ) STRICT;
 INSERT INTO products_2 (id, sku, gtins, title, brand, category, category_key, description, synonyms,
     price_cents, pack_amount, pack_unit, pack_count, stock, aisle, bay, shelf, allergens, dietary,
@@ -162,7 +171,6 @@ CREATE INDEX products_offer ON products (offer_cents) WHERE offer_cents IS NOT N
 CREATE INDEX products_variants ON products (variant_group) WHERE variant_group IS NOT NULL;
 ALTER TABLE areas ADD COLUMN to_x REAL;
 ALTER TABLE areas ADD COLUMN to_y REAL;
-ALTER TABLE catalog ADD COLUMN embedder TEXT;
 ALTER TABLE catalog ADD COLUMN corrections INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE catalog ADD COLUMN corrected_at INTEGER;
 ALTER TABLE catalog ADD COLUMN corrected_until INTEGER;
@@ -172,14 +180,43 @@ CREATE TABLE base (
     sku TEXT NOT NULL UNIQUE,
     body TEXT NOT NULL
 ) STRICT;
-CREATE TABLE vectors (id INTEGER PRIMARY KEY, embedding BLOB NOT NULL) STRICT;
+CREATE TABLE embedder (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    name TEXT NOT NULL,
+    passes INTEGER NOT NULL
+) STRICT;
+CREATE TABLE embeddings (
+    text_key BLOB PRIMARY KEY,
+    vector BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX products_text_key ON products (text_key);
+CREATE VIRTUAL TABLE search_2 USING fts5 (
+    title, synonyms, brand, kind, category, description, traits UNINDEXED, heads UNINDEXED,
+    tokenize = 'unicode61 remove_diacritics 2'
+);
+INSERT INTO search_2 (rowid, title, synonyms, brand, kind, category, description, traits, heads)
+SELECT rowid, title, synonyms, brand, kind, category, description, traits, heads FROM search;
+DROP TABLE search;
+ALTER TABLE search_2 RENAME TO search;
+CREATE VIRTUAL TABLE anywhere USING fts5 (
+    words, content = '', contentless_delete = 1,
+    tokenize = 'unicode61 remove_diacritics 2'
+);
+INSERT INTO anywhere (rowid, words)
+SELECT rowid, concat_ws(' ', title, synonyms, brand, kind, category, traits, description) FROM search;
 ";
 
-/// The full-text table. An import makes it anew, since emptying it would visit
-/// every row.
-pub(super) const SEARCH_TABLE: &str = "
+/// The full-text tables. An import makes them anew, since emptying them would
+/// visit every row. `search` ranks: stated traits and heads are kept beside it
+/// but not indexed, since BM25 would take a product of many stated facts for a
+/// long, unfocused text. `anywhere` finds: a product's words of all fields.
+pub(super) const SEARCH_TABLES: &str = "
 CREATE VIRTUAL TABLE search USING fts5 (
-    title, synonyms, brand, kind, category, traits, description, heads,
+    title, synonyms, brand, kind, category, description, traits UNINDEXED, heads UNINDEXED,
+    tokenize = 'unicode61 remove_diacritics 2'
+);
+CREATE VIRTUAL TABLE anywhere USING fts5 (
+    words, content = '', contentless_delete = 1,
     tokenize = 'unicode61 remove_diacritics 2'
 );
 ";

@@ -3,14 +3,17 @@
 //! what does not answer the query is not shown as if it did: then the answer is
 //! an honest "we do not carry it", with the nearest things as alternatives.
 
+use super::analysis::Fields;
 use super::lexicon::Lexicon;
+use super::meaning::{Encoder, Meanings, Near};
 use super::query::{Query, Term};
-use super::ranking::{Candidate, Place, Ranked, rank};
+use super::ranking::{Best, Candidate, Place, Ranked, Signals, rank};
 use super::rows::{self, COLUMNS, PRICE_NOW, category_key};
 use super::words::Analyst;
-use crate::domain::{Cents, Product};
+use crate::domain::{Cents, Product, Sku};
 use jiff::Timestamp;
-use rusqlite::{Row, Transaction, named_params};
+use rusqlite::{Row, Transaction, named_params, params};
+use std::collections::HashSet;
 
 /// Longest query read, in characters; the rest is ignored.
 pub const MAX_QUERY_CHARS: usize = 500;
@@ -20,18 +23,26 @@ const MAX_LIMIT: usize = 200;
 const CANDIDATES: i64 = 200;
 /// Most alternatives beside a "we do not carry it".
 const MAX_ALTERNATIVES: usize = 5;
-/// From this score on, "mac and cheese" is one thing.
-const ONE_THING: f64 = 0.65;
 /// Most things told apart in an enumeration.
 const MAX_PARTS: usize = 6;
 /// A hit covers at least this share of the query's weight.
 const MIN_COVER: f64 = 0.6;
+/// A hit that words may have met in by chance has at least this cosine with the
+/// query; chosen on the judged queries, between those that a shop of electronics
+/// answers (from 0.46) and those it cannot (to 0.43).
+const MIN_COSINE: f64 = 0.44;
 /// An alternative covers at least this.
 const MIN_ALTERNATIVE: f64 = 0.25;
 
-/// BM25's column weights: title, synonyms, brand, kind, category, traits,
-/// description, heads.
-const BM25: &str = "bm25(4.0, 3.0, 3.0, 2.0, 1.0, 1.5, 1.0, 3.0)";
+/// Candidates that only meaning found.
+const NEAREST: usize = 50;
+/// Threads that scan the vectors; one shopper is at a kiosk, and the other core
+/// draws the screen.
+const SCAN_THREADS: usize = 2;
+
+/// BM25's column weights: title, synonyms, brand, kind, category, description;
+/// the last two are not indexed.
+const BM25: &str = "bm25(4.0, 1.0, 3.0, 3.0, 1.0, 1.0, 0.0, 0.0)";
 
 /// What to look for.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -94,23 +105,53 @@ pub struct SearchOutcome {
     pub alternatives: Vec<Hit>,
 }
 
-/// Searches the catalog that `tx` sees.
-pub(super) fn search(
-    tx: &Transaction<'_>,
-    lexicon: &Lexicon,
-    request: &SearchRequest,
-) -> rusqlite::Result<SearchOutcome> {
+/// What a search reads.
+pub(super) struct View<'a> {
+    pub tx: &'a Transaction<'a>,
+    pub lexicon: &'a Lexicon,
+    pub meaning: Option<(&'a Meanings, &'a dyn Encoder)>,
+}
+
+impl View<'_> {
+    fn parse(&self, text: &str) -> Query {
+        Query::parse(text, self.lexicon, &|a, b| is_phrase(self.tx, a, b).unwrap_or(false))
+    }
+
+    /// The products nearest in meaning. An encoder that fails is told to the
+    /// log, without the words, and the search goes on by words.
+    fn near(&self, text: &str) -> Option<Near<'_>> {
+        let (meanings, encoder) = self.meaning?;
+        match encoder.query(text) {
+            Ok(query) => Some(meanings.near(&query, NEAREST, SCAN_THREADS)),
+            Err(error) => {
+                tracing::warn!(%error, "searching by words alone");
+                None
+            }
+        }
+    }
+}
+
+/// The signals of all candidates, best first.
+pub(super) fn signals(view: &View<'_>, request: &SearchRequest) -> rusqlite::Result<Vec<(Sku, Signals)>> {
+    let query = view.parse(&request.text);
+    let near = view.near(&query.text);
+    let ranked = candidates(view, &query, near.as_ref(), &request.filters, request.limit)?;
+    let named = ranked.iter().map(|ranked| Ok((load(view.tx, ranked, reason)?.product.sku, ranked.signals)));
+    named.collect()
+}
+
+/// Searches the catalog that the view sees.
+pub(super) fn search(view: &View<'_>, request: &SearchRequest) -> rusqlite::Result<SearchOutcome> {
     let end = request.text.char_indices().nth(MAX_QUERY_CHARS).map_or(request.text.len(), |(at, _)| at);
     let text = request.text.get(..end).unwrap_or_default();
     let limit = request.limit.clamp(1, MAX_LIMIT);
-    let whole = search_one(tx, lexicon, text, &request.filters, limit)?;
+    let (whole, is_one) = search_one(view, text, &request.filters, limit)?;
     let parts = listed(text);
-    let is_one = whole.hits.first().is_some_and(|best| best.score >= ONE_THING);
     if is_one || parts.len() < 2 {
         return Ok(whole);
     }
     // "Milk and eggs" is nothing by itself, but both are.
-    let found = parts.iter().map(|part| search_one(tx, lexicon, part, &request.filters, limit));
+    let found = parts.iter().map(|part| Ok(search_one(view, part, &request.filters, limit)?.0));
     let found: Vec<SearchOutcome> = found.collect::<rusqlite::Result<_>>()?;
     if !whole.no_match && found.iter().any(|outcome| outcome.no_match) {
         return Ok(whole);
@@ -144,70 +185,107 @@ fn listed(text: &str) -> Vec<String> {
     parts.take(MAX_PARTS).map(|part| part.join(" ")).collect()
 }
 
-/// Searches for one thing.
+/// Searches for one thing; also tells whether a name says just that ("mac and
+/// cheese").
 fn search_one(
-    tx: &Transaction<'_>,
-    lexicon: &Lexicon,
+    view: &View<'_>,
     text: &str,
     filters: &Filters,
     limit: usize,
-) -> rusqlite::Result<SearchOutcome> {
-    let query = Query::parse(text, lexicon, &|a, b| is_phrase(tx, a, b).unwrap_or(false));
+) -> rusqlite::Result<(SearchOutcome, bool)> {
+    let (tx, query) = (view.tx, view.parse(text));
     if query.terms.is_empty() {
-        return browse(tx, filters, limit);
+        return Ok((browse(tx, filters, limit)?, false));
     }
-    let ranked = candidates(tx, &query, filters, limit)?;
-    let hits: Vec<&Ranked> = ranked.iter().filter(|r| answers(r)).take(limit).collect();
-    if !hits.is_empty() {
+    let near = view.near(&query.text);
+    let ranked = candidates(view, &query, near.as_ref(), filters, limit)?;
+    let hits: Vec<&Ranked> = ranked.iter().filter(|r| covers(r)).take(limit).collect();
+    if hits.iter().any(|ranked| answers(ranked)) {
+        let is_one = hits.first().is_some_and(|best| best.is_named_so);
         let hits =
             hits.into_iter().map(|ranked| load(tx, ranked, reason)).collect::<rusqlite::Result<_>>()?;
-        return Ok(SearchOutcome { hits, no_match: false, alternatives: Vec::new() });
+        return Ok((SearchOutcome { hits, no_match: false, alternatives: Vec::new() }, is_one));
     }
     // Without the filters there may be just what was asked for.
-    let mut near = ranked;
+    let mut others = ranked;
     let mut why: fn(&Ranked, &Product) -> String = likeness;
     if !filters.is_empty() {
-        let all = candidates(tx, &query, &Filters::default(), limit)?;
+        let all = candidates(view, &query, near.as_ref(), &Filters::default(), limit)?;
         if all.iter().any(answers) {
-            near = all;
+            others = all;
             why = |_, _| "does not meet every wish".to_owned();
         }
     }
-    near.retain(|r| r.is_named && r.cover >= MIN_ALTERNATIVE && (r.has_head || r.is_kin));
-    near.sort_by(|a, b| (b.is_head, b.has_head).cmp(&(a.is_head, a.has_head)).then(order(a, b)));
-    near.truncate(limit.min(MAX_ALTERNATIVES));
-    let alternatives = near.iter().map(|ranked| load(tx, ranked, why)).collect::<rusqlite::Result<_>>()?;
-    Ok(SearchOutcome { hits: Vec::new(), no_match: true, alternatives })
+    others.retain(|r| r.is_named && r.cover >= MIN_ALTERNATIVE && (r.has_head || r.is_kin));
+    others.sort_by(|a, b| (b.is_head, b.has_head).cmp(&(a.is_head, a.has_head)).then(order(a, b)));
+    others.truncate(limit.min(MAX_ALTERNATIVES));
+    let alternatives = others.iter().map(|ranked| load(tx, ranked, why)).collect::<rusqlite::Result<_>>()?;
+    Ok((SearchOutcome { hits: Vec::new(), no_match: true, alternatives }, false))
 }
 
-/// Whether a product is an answer, not just near one.
-fn answers(ranked: &Ranked) -> bool {
+/// Whether a product has what matters of the query.
+fn covers(ranked: &Ranked) -> bool {
     ranked.cover >= MIN_COVER && ranked.has_head
 }
 
-/// Candidates that have all words that matter, then those with any; ranked,
-/// best first.
+/// Whether a product is an answer, so that the shop carries such a thing. Words that meet by chance
+/// ("phone" and "cord" in a surge protector's description) are told by meaning:
+/// several words, or one that only a stated fact has, must be near in it too,
+/// unless the product is called just that.
+fn answers(ranked: &Ranked) -> bool {
+    let is_chance = (ranked.words > 1 && !ranked.is_exact)
+        || (ranked.place == Some(Place::Traits) && !ranked.is_named_so);
+    covers(ranked) && (!is_chance || ranked.cosine.is_none_or(|cosine| cosine >= MIN_COSINE))
+}
+
+/// Candidates in the order they are found: those whose ranked fields have all
+/// words that matter, those with any, those that have them all somewhere, those
+/// near in meaning. Judged, best first.
 fn candidates(
-    tx: &Transaction<'_>,
+    view: &View<'_>,
     query: &Query,
+    near: Option<&Near<'_>>,
     filters: &Filters,
     limit: usize,
 ) -> rusqlite::Result<Vec<Ranked>> {
     let required: Vec<&Term> = query.terms.iter().filter(|term| term.is_required).collect();
     let every: Vec<&Term> = query.terms.iter().collect();
-    let all = expression(if required.is_empty() { &every } else { &required }, " AND ");
-    let mut found = fetch(tx, &all, filters)?;
-    if found.len() < limit && every.len() > 1 {
-        for candidate in fetch(tx, &expression(&every, " OR "), filters)? {
-            if !found.iter().any(|known| known.id == candidate.id) {
-                found.push(candidate);
-            }
+    let must = if required.is_empty() { &every } else { &required };
+    let is_reworded = every.iter().any(|term| term.readings.len() > 1);
+    let mut found: Vec<Candidate> = Vec::new();
+    let mut known: HashSet<i64> = HashSet::new();
+    // As written first: a shop that says "smartphone" is not drowned in "mobile
+    // phone" cases.
+    for scope in if is_reworded { &[Scope::Meant, Scope::All][..] } else { &[Scope::Meant] } {
+        let any = if every.len() > 1 { Some(expression(&every, *scope, " OR ")) } else { None };
+        for expression in std::iter::once(expression(must, *scope, " AND ")).chain(any) {
+            let fetched = fetch(view.tx, &expression, filters)?;
+            found.extend(fetched.into_iter().filter(|candidate| known.insert(candidate.id)));
         }
     }
-    let best = found.iter().map(|candidate| candidate.bm25).fold(0.0, f64::min);
-    let mut ranked: Vec<Ranked> = found.iter().map(|candidate| rank(query, candidate, best)).collect();
+    let all = expression(must, Scope::All, " AND ");
+    for (rank, candidate) in (0..).zip(&mut found) {
+        candidate.rank = Some(rank);
+    }
+    let mut others = if found.len() < limit.max(NEAREST) { anywhere(view.tx, &all)? } else { Vec::new() };
+    others.extend(near.iter().flat_map(|near| &near.best).map(|(id, _)| *id));
+    others.retain(|id| known.insert(*id));
+    found.extend(fetch_ids(view.tx, &others, filters)?);
+    if let Some(near) = near {
+        for candidate in &mut found {
+            candidate.cosine = near.cosine(candidate.id);
+        }
+    }
+    let best = Best::of(&found);
+    let mut ranked: Vec<Ranked> = found.iter().map(|candidate| rank(query, candidate, &best)).collect();
     ranked.sort_by(order);
     Ok(ranked)
+}
+
+/// Products that have all the words in any of their fields.
+fn anywhere(tx: &Transaction<'_>, expression: &str) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = tx.prepare_cached("SELECT rowid FROM anywhere WHERE anywhere MATCH ?1 LIMIT ?2")?;
+    statement.query_map(params![expression, CANDIDATES], |row| row.get(0))?.collect()
 }
 
 /// Best first; catalog order among equals.
@@ -215,12 +293,23 @@ fn order(a: &Ranked, b: &Ranked) -> std::cmp::Ordering {
     b.score.total_cmp(&a.score).then(a.id.cmp(&b.id))
 }
 
+/// Which readings of a term are looked for.
+#[derive(Clone, Copy, PartialEq)]
+enum Scope {
+    Meant,
+    All,
+}
+
 /// A full-text expression of terms. Stems hold only letters, digits and points,
 /// and each is quoted, so nothing in a query is ever an operator.
-fn expression(terms: &[&Term], operator: &str) -> String {
+fn expression(terms: &[&Term], scope: Scope, operator: &str) -> String {
     let quoted = |stem: &String| format!("\"{}\"", stem.replace('"', ""));
     let term = |term: &&Term| {
-        let readings = term.readings.iter().map(|reading| {
+        let chosen = match scope {
+            Scope::Meant => term.readings.get(term.meant..=term.meant).unwrap_or_default(),
+            Scope::All => &term.readings,
+        };
+        let readings = chosen.iter().map(|reading| {
             format!("({})", reading.stems.iter().map(quoted).collect::<Vec<_>>().join(" AND "))
         });
         format!("({})", readings.collect::<Vec<_>>().join(" OR "))
@@ -289,20 +378,51 @@ impl Bound {
     }
 }
 
+/// The columns that [`candidate`] reads.
+const CANDIDATE: &str = "s.rowid, s.title, s.synonyms, s.brand, s.kind, s.category, s.description, s.traits, \
+     s.heads, p.stock";
+
+/// Candidates by words, best by BM25 first.
 fn fetch(tx: &Transaction<'_>, expression: &str, filters: &Filters) -> rusqlite::Result<Vec<Candidate>> {
-    let bound = Bound::of(filters);
     let sql = format!(
-        "SELECT s.rowid, s.title, s.synonyms, s.brand, s.kind, s.category, s.traits, s.description, s.heads, \
-         s.rank, p.stock FROM search AS s JOIN products AS p ON p.id = s.rowid \
-         WHERE s.search MATCH :expression AND s.rank MATCH '{BM25}' AND {} \
-         ORDER BY s.rank LIMIT :limit",
+        "SELECT {CANDIDATE}, s.rank FROM search AS s JOIN products AS p ON p.id = s.rowid \
+         WHERE s.search MATCH :subject AND s.rank MATCH '{BM25}' AND {} ORDER BY s.rank LIMIT :limit",
         condition()
     );
-    let mut statement = tx.prepare_cached(&sql)?;
+    filtered(tx, &sql, expression, CANDIDATES, filters, |row| {
+        Ok(Candidate { bm25: row.get(10)?, ..candidate(row)? })
+    })
+}
+
+/// The candidates of these rows that the filters let through, in their order.
+fn fetch_ids(tx: &Transaction<'_>, ids: &[i64], filters: &Filters) -> rusqlite::Result<Vec<Candidate>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT {CANDIDATE} FROM json_each(:subject) AS wanted JOIN search AS s ON s.rowid = wanted.value \
+         JOIN products AS p ON p.id = s.rowid WHERE {} ORDER BY wanted.key LIMIT :limit",
+        condition()
+    );
+    let list = serde_json::to_string(ids).unwrap_or_default();
+    filtered(tx, &sql, &list, i64::MAX, filters, candidate)
+}
+
+/// Runs a statement with a `:subject`, a `:limit` and [`condition`].
+fn filtered<T>(
+    tx: &Transaction<'_>,
+    sql: &str,
+    subject: &str,
+    limit: i64,
+    filters: &Filters,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let bound = Bound::of(filters);
+    let mut statement = tx.prepare_cached(sql)?;
     let rows = statement.query_map(
         named_params! {
-            ":expression": expression,
-            ":limit": CANDIDATES,
+            ":subject": subject,
+            ":limit": limit,
             ":min_price": filters.min_price_cents,
             ":max_price": filters.max_price_cents,
             ":in_stock": filters.in_stock,
@@ -313,25 +433,23 @@ fn fetch(tx: &Transaction<'_>, expression: &str, filters: &Filters) -> rusqlite:
             ":free_from": bound.free_from,
             ":now": bound.now,
         },
-        candidate,
+        read,
     )?;
     rows.collect()
 }
 
 fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
-    Ok(Candidate {
-        id: row.get(0)?,
+    let fields = Fields {
         title: row.get(1)?,
         synonyms: row.get(2)?,
         brand: row.get(3)?,
         kind: row.get(4)?,
         category: row.get(5)?,
-        traits: row.get(6)?,
-        description: row.get(7)?,
+        description: row.get(6)?,
+        traits: row.get(7)?,
         heads: row.get(8)?,
-        bm25: row.get(9)?,
-        stock: row.get(10)?,
-    })
+    };
+    Ok(Candidate { id: row.get(0)?, fields, stock: row.get(9)?, ..Candidate::default() })
 }
 
 /// A query without content words: what the filters let through, in stock
@@ -340,33 +458,18 @@ fn browse(tx: &Transaction<'_>, filters: &Filters, limit: usize) -> rusqlite::Re
     if filters.is_empty() {
         return Ok(SearchOutcome { no_match: true, ..SearchOutcome::default() });
     }
-    let bound = Bound::of(filters);
     let columns: Vec<String> = COLUMNS.split(", ").map(|column| format!("p.{}", column.trim())).collect();
     let sql = format!(
-        "SELECT {} FROM products AS p JOIN search AS s ON s.rowid = p.id WHERE {} \
-         ORDER BY p.stock <= 0, p.id LIMIT :limit",
+        "SELECT {} FROM products AS p JOIN search AS s ON s.rowid = p.id \
+         WHERE :subject = '' AND {} ORDER BY p.stock <= 0, p.id LIMIT :limit",
         columns.join(", "),
         condition()
     );
-    let mut statement = tx.prepare_cached(&sql)?;
-    let products = statement.query_map(
-        named_params! {
-            ":limit": i64::try_from(limit).unwrap_or(i64::MAX),
-            ":min_price": filters.min_price_cents,
-            ":max_price": filters.max_price_cents,
-            ":in_stock": filters.in_stock,
-            ":brand": bound.brand,
-            ":category": bound.category,
-            ":category_end": bound.category_end,
-            ":dietary": bound.dietary,
-            ":free_from": bound.free_from,
-            ":now": bound.now,
-        },
-        rows::product,
-    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let products = filtered(tx, &sql, "", limit, filters, rows::product)?;
     let hit =
         |product| Hit { product, score: 1.0, reason: "meets your wishes".to_owned(), is_mention: false };
-    let hits = products.map(|product| product.map(hit)).collect::<rusqlite::Result<Vec<_>>>()?;
+    let hits: Vec<Hit> = products.into_iter().map(hit).collect();
     Ok(SearchOutcome { no_match: hits.is_empty(), hits, alternatives: Vec::new() })
 }
 
