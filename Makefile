@@ -19,7 +19,7 @@ PACKAGES := build-essential cmake clang libclang-dev pkg-config libasound2-dev \
             libespeak-ng1 espeak-ng-data ca-certificates
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help packages build models demo test test-full lint eval bench doctor clean
+.PHONY: help packages build models demo test test-full lint eval bench bench-search doctor clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# //'
@@ -84,7 +84,11 @@ test-full: test eval
 eval: models
 	@cargo bench --locked --bench eval
 
-bench: eval
+# Search beside plain FTS5 and tantivy: quality, speed, a table and a chart.
+bench-search: models
+	@cargo bench --locked --bench bench-search
+
+bench: eval bench-search
 
 doctor: build
 	@$(AISLE) doctor
