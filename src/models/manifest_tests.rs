@@ -58,6 +58,7 @@ fn broken_rules_are_named() {
         ("member = \"p/a.onnx\"", "member = \"p/\"", "bad name"),
         ("recipe = \"copy\"", "recipe = \"ctranslate2-to-ggml\"", "mel and vocabulary"),
         ("recipe = \"copy\"", "recipe = \"bake\"", "unknown variant"),
+        ("parts = [", "parts = [{ package = \"q\", version = \"1\", member = \"q/q\" }, ", "take one part"),
     ] {
         let changed = GOOD.replace(from, to);
         assert_ne!(changed, GOOD, "{from}");

@@ -3,7 +3,8 @@
 //!
 //! Owns the manifest ([`Manifest`]), the folder that holds the files ([`ModelDir`]),
 //! fetching them from a hub or from the packages that carry the same weights, and the
-//! rewriting of a `CTranslate2` whisper model as a whisper.cpp file ([`whisper`]).
+//! rewriting of a `CTranslate2` whisper model as a whisper.cpp file ([`whisper`]) and of
+//! an ONNX model with int8 weights as one that computes in int8 ([`int8`]).
 //!
 //! Promises: a file is put in place only when its size and SHA-256 match the manifest,
 //! and then in one step; a fetch that is cut short goes on where it stopped; two
@@ -18,6 +19,7 @@ pub mod embedding;
 pub mod encoder;
 mod fetch;
 mod hub;
+pub mod int8;
 mod manifest;
 pub mod onnx;
 mod package;

@@ -18,7 +18,7 @@ use tempfile::NamedTempFile;
 use super::manifest::{ModelEntry, Part, Recipe, Source};
 use super::progress::{Progress, Step};
 use super::stream::{self, CopyError, SourceError};
-use super::whisper;
+use super::{int8, whisper};
 
 /// The usual ways to start pip, tried in order.
 pub(super) const PIPS: [&[&str]; 3] = [&["python3", "-m", "pip"], &["pip3"], &["pip"]];
@@ -177,7 +177,8 @@ impl Packages {
                 if staged.is_file() {
                     continue;
                 }
-                let limit = entry.size.max(SMALL_MEMBER);
+                // What a recipe rewrites may be somewhat larger before.
+                let limit = (entry.size + entry.size / 8).max(SMALL_MEMBER);
                 let mut from = archive
                     .by_name(&member.member)
                     .map_err(|error| bad(&format!("{}: {error}", member.member)))?;
@@ -217,6 +218,12 @@ impl Packages {
                 let [mel, vocabulary] = [mel, vocabulary].map(|part| self.staged(entry, part));
                 progress.start(&entry.name, Step::Convert, entry.size);
                 let converted = convert(&joined, &mel, &vocabulary, &assembled, progress);
+                progress.finish();
+                converted?;
+            }
+            (Recipe::OnnxInt8, [only]) => {
+                progress.start(&entry.name, Step::Convert, entry.size);
+                let converted = compute_in_int8(only, &assembled);
                 progress.finish();
                 converted?;
             }
@@ -342,6 +349,16 @@ fn convert(
                 whisper::ConvertError::Write(error) => SourceError::disk(to)(error),
                 other => refused(other.to_string()),
             }
+        })
+    })
+}
+
+fn compute_in_int8(model: &Path, to: &Path) -> Result<(), SourceError> {
+    let model = File::open(model).map_err(SourceError::disk(model))?;
+    write_whole(to, |out| {
+        int8::convert(model, out).map_err(|error| match error {
+            int8::ConvertError::Write(error) => SourceError::disk(to)(error),
+            other => refused(other.to_string()),
         })
     })
 }
