@@ -62,7 +62,7 @@ fn a_correction_is_what_search_filters_and_reads_see() {
     assert_eq!(skus(&catalog, "quogly milk")[0], "DA-1001", "misspelt, the new word is known");
     assert_eq!(skus(&catalog, "zibble drink")[0], "DA-1001");
     let filters = Filters { max_price_cents: Some(7), ..Filters::default() };
-    let cheap = SearchRequest { text: "milk".into(), limit: 10, filters };
+    let cheap = SearchRequest { text: "milk".into(), limit: 10, filters, ..SearchRequest::default() };
     assert_eq!(catalog.search(&cheap).unwrap().hits.len(), 1);
     assert_eq!(catalog.stats().unwrap().corrected, 1);
     assert_eq!(catalog.info().unwrap().products as usize, before.0.len());
@@ -286,4 +286,31 @@ fn a_kill_between_both_databases_is_made_good() {
         catalog.drop_correction(&sku(&format!("plum-{at}"))).unwrap();
     }
     assert_eq!(everything(&catalog), plain, "no word is counted twice or lost");
+}
+
+/// A count is a measurement: a catalog that counted later knows better. A price is a
+/// decision, and holds.
+#[test]
+fn a_later_count_of_the_catalog_ends_a_corrected_stock_but_no_price() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(folder.path()).unwrap();
+    let feed = |as_of: &str, counted: &str| {
+        format!(
+            "{}\n{{\"record\":\"product\",\"sku\":\"A\",\"title\":\"Jam\",\"price_cents\":300,\"stock\":9{counted}}}\n",
+            HEADER.replace("\"currency\"", &format!("\"as_of\":\"{as_of}\",\"currency\""))
+        )
+    };
+    let shown = |as_of: &str, counted: &str| {
+        import(&catalog, &write(folder.path(), "feed.jsonl", &feed(as_of, counted))).unwrap();
+        let jam = catalog.product(&sku("A")).unwrap().unwrap();
+        (jam.price_cents, jam.stock)
+    };
+    assert_eq!(shown("2026-11-23T06:00:00Z", ""), (Some(300), Some(9)));
+    catalog.correct(&sku("A"), made(r#"{"price_cents":250,"stock":2}"#)).unwrap();
+    let jam = catalog.product(&sku("A")).unwrap().unwrap();
+    assert_eq!((jam.price_cents, jam.stock), (Some(250), Some(2)));
+    assert_eq!(shown("2026-11-24T06:00:00Z", ""), (Some(250), Some(2)), "the catalog is older");
+    assert_eq!(shown("2026-11-24T12:00:00Z", ""), (Some(250), Some(9)), "and now it is younger");
+    let own = r#","stock_as_of":"2026-11-24T08:00:00Z""#;
+    assert_eq!(shown("2026-11-24T12:00:00Z", own), (Some(250), Some(2)), "this product was counted before");
 }

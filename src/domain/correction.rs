@@ -16,7 +16,7 @@ pub struct Correction {
     pub price_cents: Option<Cents>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promotion: Option<Promotion>,
-    /// Pieces on hand.
+    /// Pieces on hand; until a catalog brings a later count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stock: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,8 +86,18 @@ impl Correction {
         self.withdrawn &= !newer.withdrawn;
     }
 
-    /// Lays it over `product`; `withdrawn` is the caller's to heed.
-    pub fn apply(&self, product: &mut Product) {
+    /// Whether the catalog counted later than the shop: a count is a measurement, and the
+    /// later one holds. Prices and words are decisions, and hold until they end.
+    fn is_counted_anew(&self, product: &Product, catalog: Option<&AsOf>) -> bool {
+        let counted = product.stock.is_some() || product.availability.is_some();
+        let since = product.stock_as_of.as_ref().or(catalog).and_then(|as_of| moment::first(as_of));
+        let own = moment::first(&self.as_of);
+        counted && since.zip(own).is_some_and(|(since, own)| since > own)
+    }
+
+    /// Lays it over `product`, as a catalog that was sure at `catalog` has it;
+    /// `withdrawn` is the caller's to heed.
+    pub fn apply(&self, product: &mut Product, catalog: Option<&AsOf>) {
         if self.price_cents.is_some() {
             (product.price_cents, product.promotion) = (self.price_cents, None);
         }
@@ -97,7 +107,8 @@ impl Correction {
         if self.price_cents.is_some() || self.promotion.is_some() {
             product.price_as_of = Some(self.as_of.clone());
         }
-        if self.stock.is_some() || self.availability.is_some() {
+        let counts = self.stock.is_some() || self.availability.is_some();
+        if counts && !self.is_counted_anew(product, catalog) {
             (product.stock, product.availability) = (self.stock, self.availability);
             product.stock_as_of = Some(self.as_of.clone());
         }

@@ -10,7 +10,7 @@ use super::connections::Connections;
 use super::lexicon::sounds;
 use super::rows::{self, COLUMNS};
 use super::state::{Corrections, State};
-use crate::domain::{Correction, Product, Sku};
+use crate::domain::{AsOf, Correction, Product, Sku};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::BTreeMap;
@@ -112,9 +112,11 @@ fn show(tx: &Transaction<'_>, sku: &Sku, corrections: &[&Correction]) -> rusqlit
             rows::json(&base)
         ])?;
     }
+    let as_of = tx.prepare_cached("SELECT as_of FROM catalog")?.query_row([], |row| row.get(0));
+    let as_of: Option<AsOf> = as_of.optional()?.flatten();
     let mut product = base;
     for correction in corrections {
-        correction.apply(&mut product);
+        correction.apply(&mut product, as_of.as_ref());
     }
     let product = (!corrections.iter().any(|correction| correction.withdrawn)).then_some(product);
     let shown = shown.map(|(_, product)| product);
