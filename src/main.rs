@@ -6,12 +6,12 @@ use aisle::app::cli::{self, Cli, Command};
 use aisle::app::folders::Folders;
 use aisle::app::meaning::searched_by_meaning;
 use aisle::app::mouth::Utterance;
-use aisle::app::{ask, corrections, doctor, mirror, reports, service};
+use aisle::app::{ask, corrections, doctor, mirror, reports, search, service};
 use aisle::domain::Sku;
 use aisle::domain::turn::TurnReport;
 use aisle::models::{BarProgress, ModelDir, Row, Status};
 use aisle::settings::{self, Settings};
-use aisle::store::{Catalog, Hit, SearchOutcome, SearchRequest};
+use aisle::store::Catalog;
 use aisle::voice::playback::Speaker;
 use aisle::voice::wav;
 use anyhow::{Context, Result, ensure};
@@ -65,7 +65,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     let settings = settings::load(folders.settings.as_deref(), variables)?;
     match cli.command {
         Command::Ask(arguments) => block_on(ask(arguments, &folders, settings)),
-        Command::Search(arguments) => search(arguments, &folders, &settings),
+        Command::Search(arguments) => find(arguments, &folders, &settings),
         Command::Catalog(cli::Catalog::Import(arguments)) => {
             print(&mirror::import(&arguments, &folders, &settings)?)?;
             Ok(ExitCode::SUCCESS)
@@ -221,20 +221,20 @@ struct SearchLine {
     query: String,
 }
 
-fn search(arguments: cli::Search, folders: &Folders, settings: &Settings) -> Result<ExitCode> {
+fn find(arguments: cli::Search, folders: &Folders, settings: &Settings) -> Result<ExitCode> {
     let catalog = Catalog::open(&folders.data)?;
     catalog.info()?;
     let catalog = searched_by_meaning(catalog, &folders.models, settings);
     let limit = usize::from(arguments.limit);
-    let find = |text: String| catalog.search(&SearchRequest { text, limit, ..SearchRequest::default() });
+    let find = |text: &str| search::search(&catalog, text, limit, arguments.facets);
     if let Some(file) = &arguments.batch {
         block_on(each_line(file, async |line, _| {
             let (id, query) = match ask::parse::<SearchLine>(line) {
                 Ok(line) => (line.id, line.query),
                 Err(problem) => return ask::refusal(line, problem.code(), &problem.to_string()),
             };
-            match find(query) {
-                Ok(outcome) => outcome_json(id, &outcome),
+            match find(&query) {
+                Ok(outcome) => search::to_json(id, &outcome),
                 Err(error) => ask::refusal(line, "store", &error.to_string()),
             }
         }))?;
@@ -242,9 +242,9 @@ fn search(arguments: cli::Search, folders: &Folders, settings: &Settings) -> Res
     }
     let query = arguments.query.unwrap_or_default();
     ensure!(!query.trim().is_empty(), "the query is empty: say what to search for");
-    let outcome = find(query)?;
+    let outcome = find(&query)?;
     if arguments.json {
-        print(&format!("{}\n", outcome_json(None, &outcome)))?;
+        print(&format!("{}\n", search::to_json(None, &outcome)))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut text = String::new();
@@ -265,19 +265,14 @@ fn search(arguments: cli::Search, folders: &Folders, settings: &Settings) -> Res
             hit.reason
         );
     }
+    if outcome.found > outcome.hits.len() {
+        text += &format!("{} found in all.\n", outcome.found);
+    }
+    for facet in outcome.facets.iter().flat_map(search::facet_lines) {
+        text += &format!("{facet}\n");
+    }
     print(&text)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn outcome_json(id: Option<Value>, outcome: &SearchOutcome) -> Value {
-    let row = |hit: &Hit| json!({"sku": hit.product.sku, "title": hit.product.label(), "score": hit.score, "reason": hit.reason});
-    let rows = |hits: &[Hit]| hits.iter().map(row).collect::<Vec<_>>();
-    json!({
-        "id": id,
-        "hits": rows(&outcome.hits),
-        "no_match": outcome.no_match,
-        "alternatives": rows(&outcome.alternatives),
-    })
 }
 
 fn correct(arguments: cli::Correct, folders: &Folders) -> Result<ExitCode> {

@@ -14,6 +14,7 @@ use aisle::models::onnx::Runtime;
 use aisle::store::{Catalog, Filters, SearchOutcome, SearchRequest};
 use proptest::prelude::*;
 use std::sync::{Arc, OnceLock};
+use support::queries::{ELECTRONICS, GROCERIES, TABLE, Want::*};
 
 fn store() -> &'static Catalog {
     static STORE: OnceLock<(tempfile::TempDir, Catalog)> = OnceLock::new();
@@ -36,128 +37,8 @@ fn store_by_meaning() -> &'static Catalog {
 }
 
 fn search(text: &str, filters: Filters) -> SearchOutcome {
-    store().search(&SearchRequest { text: text.to_owned(), limit: 10, filters }).unwrap()
+    store().search(&SearchRequest { text: text.to_owned(), limit: 10, filters, facets: false }).unwrap()
 }
-
-enum Want {
-    /// The first hit's title holds one of these.
-    First(&'static [&'static str]),
-    /// Each of the first three hits is in one of these narrowest categories.
-    Kind(&'static [&'static str]),
-    /// One of the first three titles holds one of these.
-    Top(&'static [&'static str]),
-    NoMatch,
-}
-use Want::{First, Kind, NoMatch, Top};
-
-#[rustfmt::skip]
-const TABLE: &[(&str, Want)] = &[
-    // Plain names: the thing itself, not what is made with it.
-    ("milk", Kind(&["Milk"])),
-    ("apple", First(&["Apple"])),
-    ("apples", Kind(&["Fruit"])),
-    ("orange", First(&["Orange"])),
-    ("banana", First(&["Banana"])),
-    ("tomatoes", First(&["Tomato"])),
-    ("cucumber", First(&["Cucumber"])),
-    ("chocolate", Kind(&["Chocolate & Candy"])),
-    ("bread", Kind(&["Bread"])),
-    ("cheese", Kind(&["Cheese"])),
-    ("eggs", Kind(&["Eggs"])),
-    ("butter", Kind(&["Cream & Butter"])),
-    ("yogurt", Kind(&["Yogurt"])),
-    ("chicken", Kind(&["Poultry", "Prepared Food"])),
-    ("salt", First(&["Salt"])),
-    ("sugar", Kind(&["Flour & Sugar"])),
-    ("rice", Kind(&["Rice & Grains"])),
-    ("honey", First(&["Honey"])),
-    ("beer", First(&["Beer", "Lager"])),
-    ("tuna", First(&["Tuna"])),
-    ("shampoo", First(&["Shampoo"])),
-    ("coffee", First(&["coffee"])),
-    ("latte", First(&["latte"])),
-    // Two and more words.
-    ("apple juice", First(&["Apple Juice"])),
-    ("chocolate milk", First(&["Chocolate Milk"])),
-    ("dark chocolate", First(&["Dark Chocolate"])),
-    ("peanut butter", First(&["Peanut Butter 454 g", "Peanut Butter 340 g"])),
-    ("olive oil", First(&["Olive Oil"])),
-    ("greek yogurt", First(&["Greek Yogurt"])),
-    ("gluten free bread", First(&["Gluten-Free"])),
-    ("gluten-free pasta", Kind(&["Pasta"])),
-    ("vegan cheese", Top(&["Vegan"])),
-    ("lactose free milk", First(&["Lactose-Free"])),
-    ("brown sugar", First(&["Brown Sugar"])),
-    ("ground beef", First(&["Ground Beef"])),
-    ("chicken wings", First(&["Chicken Wings"])),
-    ("toilet paper", First(&["Toilet Paper"])),
-    ("black beans", First(&["Black Beans"])),
-    ("ice cream", Kind(&["Ice Cream"])),
-    ("sparkling water", First(&["Sparkling Water"])),
-    ("christmas lights", First(&["String Lights"])),
-    ("halal chicken", First(&["Halal"])),
-    ("2% milk", First(&["2% Milk", "2 % Milk"])),
-    ("two percent milk", First(&["2% Milk", "2 % Milk"])),
-    // As it is said.
-    ("do you have any oat milk", Top(&["Oat Milk", "Oat Drink"])),
-    ("I'm looking for peanut butter, please", Top(&["Peanut Butter"])),
-    ("where can I find the toothpaste?", First(&["Toothpaste"])),
-    ("a dozen eggs", Kind(&["Eggs"])),
-    ("a bottle of red wine", First(&["Red Wine"])),
-    ("a loaf of bread", Kind(&["Bread"])),
-    ("food for my cat", Kind(&["Cat"])),
-    ("something for a headache", Kind(&["Medicine"])),
-    ("stuffing for the turkey", First(&["Stuffing"])),
-    // Other words for it.
-    ("oj", First(&["Orange Juice"])),
-    ("loo roll", First(&["Toilet Paper"])),
-    ("nappies", First(&["Diapers"])),
-    ("bin liners", First(&["Trash Bags"])),
-    ("courgette", First(&["Zucchini"])),
-    ("double a batteries", First(&["AA Batteries"])),
-    ("paracetamol", First(&["Acetaminophen"])),
-    // Misspelled.
-    ("brockoli", First(&["Broccoli"])),
-    ("avacado", First(&["Avocado"])),
-    ("mozarella", First(&["Mozzarella"])),
-    ("chedar cheese", First(&["Cheddar"])),
-    ("yoghurt", Kind(&["Yogurt"])),
-    ("zuchini", First(&["Zucchini"])),
-    ("spagetti", First(&["Spaghetti"])),
-    ("tooth paste", First(&["Toothpaste"])),
-    ("oatmilk", Top(&["Oat Milk", "Oat Drink"])),
-    ("water melon", First(&["Watermelon"])),
-    ("jalapeno", First(&["Jalapeño"])),
-    // Misheard.
-    ("all purpose flower", First(&["Flour"])),
-    ("leaks", First(&["Leek"])),
-    ("serial", Top(&["Cereal", "Flakes"])),
-    ("cheery tomatoes", First(&["Cherry Tomatoes"])),
-    ("all pro almond drink", Top(&["Alpro Unsweetened Almond"])),
-    ("red beat", First(&["Red Beet"])),
-    // Several things at once.
-    ("milk and eggs", Top(&["Milk"])),
-    ("milk, eggs and bread", Top(&["Egg"])),
-    ("mac and cheese", Top(&["Mac", "Macaroni"])),
-    // Not carried: an honest no.
-    ("iphone charger", NoMatch),
-    ("car tires", NoMatch),
-    ("garden hose", NoMatch),
-    ("lawn mower", NoMatch),
-    ("motor oil", NoMatch),
-    ("hammer", NoMatch),
-    ("boots", NoMatch),
-    ("socks", NoMatch),
-    ("television", NoMatch),
-    ("cigarettes", NoMatch),
-    ("caviar", NoMatch),
-    ("coconut yogurt", NoMatch),
-    ("fishing rod", NoMatch),
-    ("bicycle", NoMatch),
-    ("qwertzuiop", NoMatch),
-    ("the", NoMatch),
-    ("", NoMatch),
-];
 
 #[test]
 fn the_table_holds_by_words_alone() {
@@ -189,7 +70,7 @@ fn vectors_outlive_an_import() {
 fn holds(store: &Catalog) {
     let mut wrong = Vec::new();
     for (query, want) in TABLE {
-        let request = SearchRequest { text: (*query).to_owned(), limit: 10, filters: Filters::default() };
+        let request = SearchRequest { text: (*query).to_owned(), limit: 10, ..SearchRequest::default() };
         let outcome = store.search(&request).unwrap();
         let titles: Vec<&str> =
             outcome.hits.iter().take(3).map(|hit| hit.product.title.as_deref().unwrap()).collect();
@@ -266,6 +147,67 @@ fn wishes_filter_and_the_unknown_meets_none() {
     // Nothing meets them: what was asked for stands among the alternatives.
     let none = search("milk", Filters { max_price_cents: Some(1), ..Filters::default() });
     assert!(none.no_match && none.hits.is_empty() && !none.alternatives.is_empty());
+}
+
+/// A brand or a colour beside what is asked for tells one thing from another.
+#[test]
+fn a_brand_and_a_colour_are_heeded() {
+    let all = |text: &str, part: &str| {
+        let outcome = search(text, Filters::default());
+        assert!(!outcome.hits.is_empty(), "{text}");
+        for hit in &outcome.hits {
+            assert!(hit.product.label().contains(part), "{text}: {}", hit.product.label());
+        }
+    };
+    all("arla milk", "Arla");
+    all("oatly oat milk", "Oatly");
+    all("red wine", "Red Wine");
+    let none = search("blue wine", Filters::default());
+    assert!(none.no_match && none.alternatives.iter().any(|hit| hit.product.label().contains("Wine")));
+}
+
+#[test]
+fn what_was_found_is_counted_for_narrowing() {
+    let request = SearchRequest { text: "milk".into(), limit: 3, facets: true, ..SearchRequest::default() };
+    let outcome = store().search(&request).unwrap();
+    let facets = outcome.facets.unwrap();
+    assert_eq!(outcome.hits.len(), 3);
+    assert!(outcome.found > 3);
+    // Narrowing to a value finds as many as it was said to.
+    for brand in &facets.brands {
+        let filters = Filters { brand: Some(brand.value.clone()), ..Filters::default() };
+        let narrowed = SearchRequest { filters, limit: 200, ..request.clone() };
+        assert_eq!(store().search(&narrowed).unwrap().found as u64, brand.count, "{}", brand.value);
+    }
+    for word in &facets.dietary {
+        let filters = Filters { dietary: vec![word.value.clone()], ..Filters::default() };
+        let narrowed = SearchRequest { filters, limit: 200, ..request.clone() };
+        assert_eq!(store().search(&narrowed).unwrap().found as u64, word.count, "{}", word.value);
+    }
+    assert!(facets.brands.len() > 1 && facets.dietary.len() > 1 && facets.kinds.len() > 1);
+    assert!(facets.brands.is_sorted_by(|a, b| a.count >= b.count));
+    let (low, high) = facets.prices.unwrap();
+    assert!(low > 0 && low < high);
+    assert!(facets.in_stock > 0 && facets.in_stock <= outcome.found as u64);
+    assert!(store().search(&SearchRequest { facets: false, ..request }).unwrap().facets.is_none());
+    // Wishes alone can be narrowed too.
+    let filters = Filters { dietary: vec!["halal".into()], ..Filters::default() };
+    let wishes = SearchRequest { text: String::new(), limit: 2, filters, facets: true };
+    let outcome = store().search(&wishes).unwrap();
+    assert!(outcome.hits.len() == 2 && outcome.found > 2 && !outcome.facets.unwrap().kinds.is_empty());
+}
+
+/// What another kind of shop sells is not sold here, and what is sold here is.
+#[test]
+fn a_foreign_request_is_refused() {
+    let refused = |query: &&&str| {
+        let request = SearchRequest { text: (**query).to_owned(), limit: 3, ..SearchRequest::default() };
+        store_by_meaning().search(&request).unwrap().no_match
+    };
+    let sold: Vec<&&str> = GROCERIES.iter().filter(refused).collect();
+    assert!(sold.is_empty(), "refused all the same: {sold:?}");
+    let not_sold = ELECTRONICS.iter().filter(|query| !refused(query)).count();
+    assert!(not_sold * 25 <= ELECTRONICS.len(), "{not_sold} of {} are sold", ELECTRONICS.len());
 }
 
 #[test]

@@ -69,6 +69,9 @@ pub struct Search {
     /// Most hits, 1 to 200.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=200))]
     pub limit: u16,
+    /// Also count what the found products could be narrowed by.
+    #[arg(long)]
+    pub facets: bool,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -112,7 +112,8 @@ impl Shelves<'_> {
 
     fn search(&self, text: &str, filters: Filters) -> Result<SearchOutcome, StoreError> {
         let limit = self.settings.catalog.results as usize;
-        self.catalog.search(&SearchRequest { text: text.to_owned(), limit, filters })
+        let text = text.to_owned();
+        self.catalog.search(&SearchRequest { text, limit, filters, ..SearchRequest::default() })
     }
 
     fn find(
@@ -245,7 +246,9 @@ impl Shelves<'_> {
     }
 }
 
-fn filters(constraints: &Constraints) -> Filters {
+/// What a search must heed of a shopper's wishes.
+#[must_use]
+pub fn filters(constraints: &Constraints) -> Filters {
     Filters {
         min_price_cents: constraints.min_price_cents,
         max_price_cents: constraints.max_price_cents,

@@ -13,5 +13,6 @@ pub mod meaning;
 pub mod mirror;
 pub mod mouth;
 pub mod reports;
+pub mod search;
 pub mod service;
 pub mod turn;

@@ -2,7 +2,7 @@
 //! bread under five dollars") and leaves the words to search for.
 
 use super::tool::Constraints;
-use super::words::number;
+use super::words::{number, words};
 use crate::domain::Cents;
 
 /// Dietary words as said, and as the catalog states them.
@@ -101,14 +101,14 @@ pub fn take_constraints(words: &mut Vec<String>) -> Constraints {
     let mut constraints = Constraints { dietary: take_dietary(words), ..Constraints::default() };
     take_free_from(words, &mut constraints.free_from);
     for said in [
-        &["less", "than"][..],
+        &["for", "less", "than"][..],
+        &["less", "than"],
         &["under"],
         &["below"],
         &["cheaper", "than"],
         &["up", "to"],
         &["at", "most"],
         &["no", "more", "than"],
-        &["for", "less", "than"],
     ] {
         if let Some(cents) = take_price(words, said) {
             constraints.max_price_cents = Some(cents);
@@ -126,6 +126,33 @@ pub fn take_constraints(words: &mut Vec<String>) -> Constraints {
         constraints.cheapest_first |= take(words, &[said]);
     }
     constraints
+}
+
+/// Splits a query into what to search for and what is required of it. The words that
+/// are left stay as written, for model numbers' sake; a query without constraints
+/// stays whole.
+#[must_use]
+pub fn split(text: &str) -> (String, Constraints) {
+    let mut left = words(text);
+    let constraints = take_constraints(&mut left);
+    if constraints.is_empty() {
+        return (text.to_owned(), constraints);
+    }
+    // What is left is a part of what was there, in its order.
+    let mut left = left.into_iter().peekable();
+    let mut kept: Vec<String> = Vec::new();
+    for written in text.split_whitespace() {
+        let all = words(written);
+        let stays: Vec<String> = all.iter().filter_map(|word| left.next_if_eq(word)).collect();
+        if stays.len() == all.len() && !all.is_empty() {
+            kept.push(written.to_owned());
+        } else {
+            kept.extend(stays);
+        }
+    }
+    // A word that was joined over a space would otherwise be lost.
+    kept.extend(left);
+    (kept.join(" "), constraints)
 }
 
 /// "without nuts", "nut free", "no peanuts".
@@ -192,7 +219,6 @@ fn price_at(words: &[String], at: usize) -> Option<(Cents, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::words;
     use super::*;
 
     fn read(text: &str) -> (String, Constraints) {
@@ -216,6 +242,16 @@ mod tests {
         assert!(constraints.cheapest_first);
         assert_eq!(read("wine over twenty five dollars").1.min_price_cents, Some(2500));
         assert_eq!(read("gum under 50 cents").1.max_price_cents, Some(50));
+    }
+
+    #[test]
+    fn what_is_left_stays_as_written() {
+        let (query, constraints) = split("Brother TN-2110 toner under $40.50, in stock");
+        assert_eq!(query, "Brother TN-2110 toner");
+        assert_eq!((constraints.max_price_cents, constraints.in_stock), (Some(4050), true));
+        assert_eq!(split("HP dv7-1211ea").0, "HP dv7-1211ea");
+        assert_eq!(split("gluten-free Kellogg's flakes for less than five dollars").0, "Kellogg's flakes");
+        assert_eq!(split("under 5 dollars").0, "");
     }
 
     #[test]

@@ -263,7 +263,7 @@ impl Catalog {
         })
     }
 
-    /// The signals of a search's candidates, for whoever tunes the ranking.
+    /// The signals of the products that a search has to order, for whoever tunes the ranking.
     ///
     /// # Errors
     /// As [`Catalog::search`].

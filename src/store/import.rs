@@ -8,7 +8,7 @@ use super::connections::Connections;
 use super::intake::{References, sane};
 use super::lexicon::sounds;
 use super::records::{Entry, Feed, FeedError, Header, LineError, Progress, Record};
-use super::schema::SEARCH_TABLES;
+use super::schema::{BRANDS, LENGTHS, SEARCH_TABLES};
 use super::state::State;
 use super::{CatalogVersion, StoreError, corrections, rows};
 use crate::domain::{Area, AsOf, Cents, OptionGroup, Point, Product, Sku};
@@ -123,6 +123,7 @@ pub(super) fn import(
     };
     write_vocabulary(&tx, &intake.tally).map_err(sql)?;
     write_header(&tx, &header, intake.kiosk, &version).map_err(sql)?;
+    tx.execute_batch(LENGTHS).and_then(|()| tx.execute_batch(BRANDS)).map_err(sql)?;
     // In the same transaction: no shopper sees what the shop has withdrawn.
     corrections::apply(&tx, &state.corrections()?, Timestamp::now()).map_err(sql)?;
     tx.commit().map_err(sql)?;

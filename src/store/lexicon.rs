@@ -5,6 +5,7 @@
 
 use super::CatalogVersion;
 use super::analysis::StemCount;
+use super::rows::Json;
 use super::words::Analyst;
 use rphonetic::DoubleMetaphone;
 use rusqlite::Connection;
@@ -73,13 +74,19 @@ struct Entry {
     sounds: Vec<String>,
 }
 
+/// Average lengths, in words, of a product's title, synonyms, brand, kind and description.
+pub(super) type Lengths = [f64; 5];
+
 pub(super) struct Lexicon {
     version: CatalogVersion,
     products: u32,
+    lengths: Lengths,
     entries: Vec<Entry>,
     by_text: HashMap<String, usize>,
     by_sound: HashMap<String, Vec<usize>>,
     stems: HashMap<String, StemCount>,
+    /// Brands as stems, with their products.
+    brands: HashMap<String, u32>,
 }
 
 impl Lexicon {
@@ -105,12 +112,19 @@ impl Lexicon {
         let stems = statement
             .query_map([], |row| Ok((row.get(0)?, StemCount { products: row.get(1)?, named: row.get(2)? })))?
             .collect::<rusqlite::Result<_>>()?;
-        Ok(Self::new(version, products, entries, stems))
+        let lengths =
+            conn.query_row("SELECT lengths FROM catalog", [], |row| row.get::<_, Option<Json<_>>>(0))?;
+        let lengths = lengths.map(|json| json.0).unwrap_or_default();
+        let mut statement = conn.prepare("SELECT brand, products FROM brands")?;
+        let brands = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let brands = brands.collect::<rusqlite::Result<_>>()?;
+        Ok(Self { brands, ..Self::new(version, products, lengths, entries, stems) })
     }
 
     fn new(
         version: CatalogVersion,
         products: u32,
+        lengths: Lengths,
         entries: Vec<Entry>,
         stems: HashMap<String, StemCount>,
     ) -> Self {
@@ -122,11 +136,15 @@ impl Lexicon {
             }
         }
         is_english("", ""); // Reads the word list now, not in a shopper's turn.
-        Self { version, products, entries, by_text, by_sound, stems }
+        Self { version, products, lengths, entries, by_text, by_sound, stems, brands: HashMap::new() }
     }
 
     pub(super) fn version(&self) -> &CatalogVersion {
         &self.version
+    }
+
+    pub(super) fn lengths(&self) -> &Lengths {
+        &self.lengths
     }
 
     /// In how many products a stem occurs.
@@ -142,6 +160,13 @@ impl Lexicon {
             ((all - with + 0.5).max(0.5) / (with + 0.5)).ln_1p()
         };
         idf(self.count(stem).products) / idf(0)
+    }
+
+    /// True when these stems, separated by spaces, are a brand's name and little else:
+    /// "Always" in a shop where "always" is mostly an adverb is no brand.
+    pub(super) fn is_brand(&self, stems: &str) -> bool {
+        let named = stems.split(' ').map(|stem| self.count(stem).named).min().unwrap_or_default();
+        self.brands.get(stems).is_some_and(|products| 2 * products >= named)
     }
 
     /// True when the word, or another of its stem, is in a product's name,
@@ -294,7 +319,13 @@ pub(super) mod tests {
         };
         let version = CatalogVersion { number: 1, digest: String::new() };
         let products = u32::try_from(titles.len()).unwrap();
-        Lexicon::new(version, products, tally.words.into_iter().map(entry).collect(), tally.stems)
+        Lexicon::new(
+            version,
+            products,
+            Lengths::default(),
+            tally.words.into_iter().map(entry).collect(),
+            tally.stems,
+        )
     }
 
     #[test]

@@ -50,6 +50,17 @@ const SOFT: &[&str] = &[
     "healthy", "local", "perfect", "suitable", "today", "tonight", "tomorrow",
 ];
 
+/// Colours, stemmed. What has another colour, or none that is stated, is another thing:
+/// nobody who asks for red wine wants white.
+#[rustfmt::skip]
+const COLOURS: &[&str] = &[
+    "black", "white", "red", "green", "blue", "yellow", "orang", "purpl", "violet", "pink", "brown", "gray",
+    "silver", "gold", "golden", "beig", "turquois", "ivori", "crimson", "magenta", "cyan", "teal", "maroon",
+];
+
+/// Longest brand looked for, in words.
+const MAX_BRAND: usize = 4;
+
 /// Weights by role; a head noun says most.
 const HEAD: f64 = 1.3;
 const MODIFIER: f64 = 1.0;
@@ -77,6 +88,11 @@ pub(super) struct Term {
     /// Sizes and words of taste need not match.
     pub is_required: bool,
     pub is_size: bool,
+    /// Tells things of one kind apart, a brand or a colour beside the head noun: what
+    /// does not have it is another thing.
+    pub is_mark: bool,
+    /// A plain English word, no name.
+    pub is_plain: bool,
     /// The stem it must directly follow: the name that a number belongs to.
     pub follows: Option<String>,
     /// As written first, unless a neighbour says that another is meant.
@@ -89,10 +105,18 @@ pub(super) struct Term {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Reading {
     pub stems: Vec<String>,
+    /// Of each stem, 0 to 1, as the lexicon has it.
+    pub rarity: Vec<f64>,
     /// 0 to 1.
     pub quality: f64,
     /// The catalog's word that stands for the shopper's.
     pub corrected: Option<String>,
+}
+
+impl Reading {
+    fn new(stems: Vec<String>, quality: f64, corrected: Option<&str>) -> Self {
+        Self { stems, rarity: Vec::new(), quality, corrected: corrected.map(str::to_owned) }
+    }
 }
 
 impl Query {
@@ -104,12 +128,16 @@ impl Query {
         let text = words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
         let mut spoken = roles(words);
         spoken.truncate(MAX_TERMS);
-        let readings: Vec<Vec<Reading>> =
+        let mut readings: Vec<Vec<Reading>> =
             (0..spoken.len()).map(|at| readings(&spoken, at, lexicon, is_phrase, &mut analyst)).collect();
+        for reading in readings.iter_mut().flatten() {
+            reading.rarity = reading.stems.iter().map(|stem| lexicon.rarity(stem)).collect();
+        }
         let meant: Vec<usize> = readings
             .iter()
             .map(|all| all.iter().position(|reading| reading_known(reading, lexicon)).unwrap_or_default())
             .collect();
+        let marks = marks(&spoken, &readings, &meant, lexicon);
         let rewritten = readings.iter().zip(&meant).map(|(all, at)| all.get(*at)?.corrected.as_deref());
         let rewritten: Vec<Option<&str>> = rewritten.collect();
         let text = if rewritten.iter().all(Option::is_none) {
@@ -118,10 +146,11 @@ impl Query {
             let words = spoken.iter().zip(&rewritten).map(|(spoken, new)| new.unwrap_or(&spoken.word.text));
             words.collect::<Vec<_>>().join(" ")
         };
-        let terms = spoken.into_iter().zip(readings).zip(meant).map(|((spoken, readings), meant)| {
+        let terms = spoken.into_iter().zip(readings).zip(meant).zip(marks);
+        let terms = terms.map(|(((spoken, readings), meant), is_mark)| {
             let rarity = readings
                 .iter()
-                .map(|reading| reading.stems.iter().map(|s| lexicon.rarity(s)).fold(0.0, f64::max))
+                .map(|reading| reading.rarity.iter().copied().fold(0.0, f64::max))
                 .fold(1.0, f64::min);
             // A word about the use ("for my grandson") that no product knows
             // cannot tell products apart.
@@ -132,6 +161,8 @@ impl Query {
                 is_head: spoken.is_head,
                 is_required: spoken.role > SOFTENED && !unknown,
                 is_size: spoken.word.is_size,
+                is_mark,
+                is_plain: is_english(&spoken.word.text, &spoken.word.stem),
                 follows: spoken.follows,
                 meant,
                 readings,
@@ -139,6 +170,29 @@ impl Query {
         });
         Self { text, terms: terms.collect() }
     }
+}
+
+/// Which words are a brand or a colour that goes with a head noun.
+fn marks(spoken: &[Spoken], readings: &[Vec<Reading>], meant: &[usize], lexicon: &Lexicon) -> Vec<bool> {
+    let stems: Vec<String> = readings
+        .iter()
+        .zip(meant)
+        .map(|(all, at)| all.get(*at).map(|reading| reading.stems.join(" ")).unwrap_or_default())
+        .collect();
+    let is_beside = |at: usize| spoken.get(at).is_some_and(|s| !s.is_head && !s.word.is_size);
+    let has_head = spoken.iter().any(|s| s.is_head);
+    let mut marks: Vec<bool> = (0..spoken.len())
+        .map(|at| has_head && is_beside(at) && stems.get(at).is_some_and(|s| COLOURS.contains(&s.as_str())))
+        .collect();
+    for length in 1..=MAX_BRAND.min(stems.len()) {
+        for (first, words) in stems.windows(length).enumerate() {
+            let place = first..first + length;
+            if has_head && place.clone().all(is_beside) && lexicon.is_brand(&words.join(" ")) {
+                marks.iter_mut().skip(first).take(length).for_each(|mark| *mark = true);
+            }
+        }
+    }
+    marks
 }
 
 fn reading_known(reading: &Reading, lexicon: &Lexicon) -> bool {
@@ -245,7 +299,7 @@ fn readings(
     let Some(Spoken { word, .. }) = spoken.get(at) else {
         return Vec::new();
     };
-    let mut readings = vec![Reading { stems: vec![word.stem.clone()], quality: 1.0, corrected: None }];
+    let mut readings = vec![Reading::new(vec![word.stem.clone()], 1.0, None)];
     if word.is_size {
         return readings;
     }
@@ -261,7 +315,7 @@ fn readings(
         let joined = format!("{}{}", a.word.text, b.word.text);
         let stem = analyst.stem(&joined);
         if lexicon.names(&joined, &stem) {
-            readings.push(Reading { stems: vec![stem], quality: JOINED, corrected: None });
+            readings.push(Reading::new(vec![stem], JOINED, None));
         } else if !lexicon.names(&a.word.text, &a.word.stem) || !lexicon.names(&b.word.text, &b.word.stem) {
             // "brock oli": neither half need be a word of the catalog.
             if let Some(reading) = corrected(lexicon.correct(&joined)) {
@@ -289,7 +343,7 @@ fn readings(
     }
     if let Some((a, b)) = lexicon.split(&word.text) {
         let stems = vec![analyst.stem(a), analyst.stem(b)];
-        readings.push(Reading { stems, quality: SPLIT, corrected: None });
+        readings.push(Reading::new(stems, SPLIT, None));
     } else if let Some(reading) = corrected(lexicon.homophone(&word.text)) {
         readings.push(reading);
     } else if readings.len() == 1 {
@@ -306,15 +360,11 @@ fn readings(
 /// The catalog's own words for what a word or a pair of words names.
 fn same(lexicon: &Lexicon, stem: &str, analyst: &mut Analyst) -> Vec<Reading> {
     let others = lexicon.same(stem, analyst).into_iter();
-    others.map(|(word, stems)| Reading { stems, quality: SAME, corrected: Some(word.to_owned()) }).collect()
+    others.map(|(word, stems)| Reading::new(stems, SAME, Some(word))).collect()
 }
 
 fn corrected(found: Option<(&str, &str)>) -> Option<Reading> {
-    found.map(|(text, stem)| Reading {
-        stems: vec![stem.to_owned()],
-        quality: CORRECTED,
-        corrected: Some(text.to_owned()),
-    })
+    found.map(|(text, stem)| Reading::new(vec![stem.to_owned()], CORRECTED, Some(text)))
 }
 
 #[cfg(test)]

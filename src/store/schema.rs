@@ -15,8 +15,10 @@ pub(super) struct Schema {
 }
 
 /// `AISL`.
-pub(super) const CATALOG: Schema =
-    Schema { application_id: 0x4149_534C, steps: &[&[STEP_1, SEARCH_1], &[STEP_2]] };
+pub(super) const CATALOG: Schema = Schema {
+    application_id: 0x4149_534C,
+    steps: &[&[STEP_1, SEARCH_1], &[STEP_2], &[STEP_3, LENGTHS, BRANDS]],
+};
 
 impl Schema {
     /// The schema this program writes.
@@ -204,6 +206,36 @@ CREATE VIRTUAL TABLE anywhere USING fts5 (
 );
 INSERT INTO anywhere (rowid, words)
 SELECT rowid, concat_ws(' ', title, synonyms, brand, kind, category, traits, description) FROM search;
+";
+
+// `brands` are the brands as analysed words, with the number of products of each.
+const STEP_3: &str = "
+ALTER TABLE catalog ADD COLUMN lengths TEXT;
+CREATE TABLE brands (
+    brand TEXT PRIMARY KEY,
+    products INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// Fills `catalog.lengths`: the average number of words of the fields that BM25 is
+/// computed for by the ranking, in their order there. Corrections change too little to
+/// count it anew.
+pub(super) const LENGTHS: &str = "
+UPDATE catalog SET lengths = (
+    SELECT json_array(
+        ifnull(avg(length(title) - length(replace(title, ' ', '')) + (title <> '')), 0.0),
+        ifnull(avg(length(synonyms) - length(replace(synonyms, ' ', '')) + (synonyms <> '')), 0.0),
+        ifnull(avg(length(brand) - length(replace(brand, ' ', '')) + (brand <> '')), 0.0),
+        ifnull(avg(length(kind) - length(replace(kind, ' ', '')) + (kind <> '')), 0.0),
+        ifnull(avg(length(description) - length(replace(description, ' ', '')) + (description <> '')), 0.0))
+    FROM search);
+";
+
+/// Fills `brands`. Corrections change no brand.
+pub(super) const BRANDS: &str = "
+DELETE FROM brands;
+INSERT INTO brands (brand, products)
+SELECT brand, count(*) FROM search WHERE brand <> '' GROUP BY brand;
 ";
 
 /// The full-text tables. An import makes them anew, since emptying them would

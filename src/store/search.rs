@@ -4,23 +4,29 @@
 //! an honest "we do not carry it", with the nearest things as alternatives.
 
 use super::analysis::Fields;
+use super::facets::{self, Facets};
+use super::filters::{Filters, condition, filtered};
 use super::lexicon::Lexicon;
 use super::meaning::{Encoder, Meanings, Near};
 use super::query::{Query, Term};
-use super::ranking::{Best, Candidate, Place, Ranked, Signals, rank};
-use super::rows::{self, COLUMNS, PRICE_NOW, category_key};
-use super::words::Analyst;
-use crate::domain::{Cents, Product, Sku};
+use super::ranking::{Candidate, Place, Ranked, Signals, order, rank};
+use super::rows::{self, COLUMNS};
+use crate::domain::{Product, Sku};
 use jiff::Timestamp;
 use rusqlite::{Row, Transaction, named_params, params};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Longest query read, in characters; the rest is ignored.
 pub const MAX_QUERY_CHARS: usize = 500;
 /// Most hits of one search.
 const MAX_LIMIT: usize = 200;
-/// Candidates that FTS5 hands to the ranking.
-const CANDIDATES: i64 = 200;
+/// Candidates that FTS5 hands to the ranking, for each way to look for them; at least
+/// as many as hits are wanted.
+const CANDIDATES: i64 = 100;
+/// The same when all that were found are to be counted.
+const COUNTED: i64 = 2000;
+/// Most products that a query of filters alone looks at.
+const BROWSED: i64 = 2000;
 /// Most alternatives beside a "we do not carry it".
 const MAX_ALTERNATIVES: usize = 5;
 /// Most things told apart in an enumeration.
@@ -31,11 +37,17 @@ const MIN_COVER: f64 = 0.6;
 /// query; chosen on the judged queries, between those that a shop of electronics
 /// answers (from 0.46) and those it cannot (to 0.43).
 const MIN_COSINE: f64 = 0.44;
+/// The same for a single plain word that only descriptions have.
+const MIN_MENTION_COSINE: f64 = 0.2;
+/// What is as near in meaning as this is of the same kind, whatever its name.
+const MIN_KIN_COSINE: f64 = 0.5;
 /// An alternative covers at least this.
 const MIN_ALTERNATIVE: f64 = 0.25;
 
+/// So many found by all words that those with any of them are not looked for.
+const ENOUGH: usize = 60;
 /// Candidates that only meaning found.
-const NEAREST: usize = 50;
+const NEAREST: usize = 40;
 /// Threads that scan the vectors; one shopper is at a kiosk, and the other core
 /// draws the screen.
 const SCAN_THREADS: usize = 2;
@@ -52,32 +64,15 @@ pub struct SearchRequest {
     /// Most hits wanted, 1 to 200.
     pub limit: usize,
     pub filters: Filters,
+    /// Also count what the found products could be narrowed by.
+    pub facets: bool,
 }
 
-/// What a hit must be. What is not known about a product never satisfies a
-/// filter on it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Filters {
-    pub min_price_cents: Option<Cents>,
-    pub max_price_cents: Option<Cents>,
-    /// Stated suitabilities, all of them: `vegan`.
-    pub dietary: Vec<String>,
-    /// Stated to be free from each of these: in the label's "free from", or a
-    /// suitability "X-free"; and in neither "contains" nor "may contain".
-    pub free_from: Vec<String>,
-    pub brand: Option<String>,
-    /// A stock above 0 is known, or that it is in stock.
-    pub in_stock: bool,
-    /// Category path from the widest level; compared without case.
-    pub category: Vec<String>,
-    /// The moment whose prices count; `None`: the present. Filters nothing itself.
-    pub moment: Option<Timestamp>,
-}
-
-impl Filters {
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self { moment: self.moment, ..Self::default() }
+impl SearchRequest {
+    /// Candidates that FTS5 hands to the ranking.
+    fn depth(&self) -> i64 {
+        let wanted = i64::try_from(self.limit.min(MAX_LIMIT)).unwrap_or(CANDIDATES);
+        if self.facets { COUNTED } else { CANDIDATES.max(wanted) }
     }
 }
 
@@ -99,8 +94,14 @@ pub struct Hit {
 pub struct SearchOutcome {
     /// Best first; for an enumeration the best of each in turn.
     pub hits: Vec<Hit>,
+    /// How many products were found, shown or not: all of them, up to some thousands,
+    /// when facets were asked for; else of the hundred or two that were looked at.
+    pub found: usize,
     /// The shop does not carry what was asked for; `hits` is then empty.
     pub no_match: bool,
+    /// What all that were found could be narrowed by; `None` unless asked for and for
+    /// an enumeration.
+    pub facets: Option<Facets>,
     /// Nearest things, when there is no match.
     pub alternatives: Vec<Hit>,
 }
@@ -131,12 +132,18 @@ impl View<'_> {
     }
 }
 
-/// The signals of all candidates, best first.
+/// The signals of all products that have what matters of the query, best first.
 pub(super) fn signals(view: &View<'_>, request: &SearchRequest) -> rusqlite::Result<Vec<(Sku, Signals)>> {
     let query = view.parse(&request.text);
+    if query.terms.is_empty() {
+        return Ok(Vec::new());
+    }
     let near = view.near(&query.text);
-    let ranked = candidates(view, &query, near.as_ref(), &request.filters, request.limit)?;
-    let named = ranked.iter().map(|ranked| Ok((load(view.tx, ranked, reason)?.product.sku, ranked.signals)));
+    let ranked = candidates(view, &query, near.as_ref(), &request.filters, request.depth())?;
+    let named = ranked
+        .iter()
+        .filter(|ranked| covers(ranked))
+        .map(|ranked| Ok((load(view.tx, ranked, reason)?.product.sku, ranked.signals)));
     named.collect()
 }
 
@@ -145,17 +152,18 @@ pub(super) fn search(view: &View<'_>, request: &SearchRequest) -> rusqlite::Resu
     let end = request.text.char_indices().nth(MAX_QUERY_CHARS).map_or(request.text.len(), |(at, _)| at);
     let text = request.text.get(..end).unwrap_or_default();
     let limit = request.limit.clamp(1, MAX_LIMIT);
-    let (whole, is_one) = search_one(view, text, &request.filters, limit)?;
+    let (whole, is_one) = search_one(view, text, request, limit)?;
     let parts = listed(text);
     if is_one || parts.len() < 2 {
         return Ok(whole);
     }
     // "Milk and eggs" is nothing by itself, but both are.
-    let found = parts.iter().map(|part| Ok(search_one(view, part, &request.filters, limit)?.0));
+    let found = parts.iter().map(|part| Ok(search_one(view, part, request, limit)?.0));
     let found: Vec<SearchOutcome> = found.collect::<rusqlite::Result<_>>()?;
     if !whole.no_match && found.iter().any(|outcome| outcome.no_match) {
         return Ok(whole);
     }
+    let count = found.iter().map(|outcome| outcome.found).sum();
     let mut lists: Vec<_> = found.into_iter().map(|outcome| outcome.hits.into_iter()).collect();
     let mut hits: Vec<Hit> = Vec::new();
     while hits.len() < limit && lists.iter().any(|list| list.len() > 0) {
@@ -165,7 +173,11 @@ pub(super) fn search(view: &View<'_>, request: &SearchRequest) -> rusqlite::Resu
             }
         }
     }
-    if hits.is_empty() { Ok(whole) } else { Ok(SearchOutcome { hits, ..SearchOutcome::default() }) }
+    if hits.is_empty() {
+        Ok(whole)
+    } else {
+        Ok(SearchOutcome { hits, found: count, ..SearchOutcome::default() })
+    }
 }
 
 /// The parts of an enumeration ("milk, eggs and bread").
@@ -190,107 +202,138 @@ fn listed(text: &str) -> Vec<String> {
 fn search_one(
     view: &View<'_>,
     text: &str,
-    filters: &Filters,
+    request: &SearchRequest,
     limit: usize,
 ) -> rusqlite::Result<(SearchOutcome, bool)> {
-    let (tx, query) = (view.tx, view.parse(text));
+    let (tx, query, filters) = (view.tx, view.parse(text), &request.filters);
     if query.terms.is_empty() {
-        return Ok((browse(tx, filters, limit)?, false));
+        return Ok((browse(tx, request, limit)?, false));
     }
     let near = view.near(&query.text);
-    let ranked = candidates(view, &query, near.as_ref(), filters, limit)?;
-    let hits: Vec<&Ranked> = ranked.iter().filter(|r| covers(r)).take(limit).collect();
-    if hits.iter().any(|ranked| answers(ranked)) {
-        let is_one = hits.first().is_some_and(|best| best.is_named_so);
-        let hits =
-            hits.into_iter().map(|ranked| load(tx, ranked, reason)).collect::<rusqlite::Result<_>>()?;
-        return Ok((SearchOutcome { hits, no_match: false, alternatives: Vec::new() }, is_one));
+    let ranked = candidates(view, &query, near.as_ref(), filters, request.depth())?;
+    let found: Vec<&Ranked> = ranked.iter().filter(|r| covers(r)).collect();
+    if found.iter().take(limit).any(|ranked| answers(ranked)) {
+        let is_one = found.first().is_some_and(|best| best.is_named_so);
+        let ids: Vec<i64> = found.iter().map(|ranked| ranked.id).collect();
+        let outcome = SearchOutcome {
+            found: found.len(),
+            facets: facets_of(tx, request, &ids)?,
+            hits: found
+                .into_iter()
+                .take(limit)
+                .map(|r| load(tx, r, reason))
+                .collect::<rusqlite::Result<_>>()?,
+            ..SearchOutcome::default()
+        };
+        return Ok((outcome, is_one));
     }
     // Without the filters there may be just what was asked for.
     let mut others = ranked;
     let mut why: fn(&Ranked, &Product) -> String = likeness;
     if !filters.is_empty() {
-        let all = candidates(view, &query, near.as_ref(), &Filters::default(), limit)?;
+        let all = candidates(view, &query, near.as_ref(), &Filters::default(), CANDIDATES)?;
         if all.iter().any(answers) {
             others = all;
             why = |_, _| "does not meet every wish".to_owned();
         }
     }
-    others.retain(|r| r.is_named && r.cover >= MIN_ALTERNATIVE && (r.has_head || r.is_kin));
+    others.retain(is_alternative);
     others.sort_by(|a, b| (b.is_head, b.has_head).cmp(&(a.is_head, a.has_head)).then(order(a, b)));
     others.truncate(limit.min(MAX_ALTERNATIVES));
     let alternatives = others.iter().map(|ranked| load(tx, ranked, why)).collect::<rusqlite::Result<_>>()?;
-    Ok((SearchOutcome { hits: Vec::new(), no_match: true, alternatives }, false))
+    Ok((SearchOutcome { no_match: true, alternatives, ..SearchOutcome::default() }, false))
+}
+
+fn facets_of(tx: &Transaction<'_>, request: &SearchRequest, ids: &[i64]) -> rusqlite::Result<Option<Facets>> {
+    let now = request.filters.moment.unwrap_or_else(Timestamp::now).as_second();
+    request.facets.then(|| facets::count(tx, ids, now)).transpose()
+}
+
+/// Whether a product is near enough to what is not carried to be offered instead: of
+/// its kind by name, or by meaning.
+fn is_alternative(ranked: &Ranked) -> bool {
+    let by_name = ranked.is_named && ranked.cover >= MIN_ALTERNATIVE && (ranked.has_head || ranked.is_kin);
+    by_name || ranked.cosine.is_some_and(|cosine| cosine >= MIN_KIN_COSINE)
 }
 
 /// Whether a product has what matters of the query.
 fn covers(ranked: &Ranked) -> bool {
-    ranked.cover >= MIN_COVER && ranked.has_head
+    ranked.cover >= MIN_COVER && ranked.has_head && ranked.has_marks
 }
 
-/// Whether a product is an answer, so that the shop carries such a thing. Words that meet by chance
-/// ("phone" and "cord" in a surge protector's description) are told by meaning:
-/// several words, or one that only a stated fact has, must be near in it too,
-/// unless the product is called just that.
+/// Whether a product is an answer, so that the shop carries such a thing. Words that
+/// meet by chance ("phone" and "cord" in a surge protector's description) are told by
+/// meaning: several words, or one that only a stated fact has, must be near in it too,
+/// unless the product is called just that. Less is asked of a single plain word that a
+/// description has ("sofa" there does not make a keyboard one), nothing of a name there.
 fn answers(ranked: &Ranked) -> bool {
-    let is_chance = (ranked.words > 1 && !ranked.is_exact)
-        || (ranked.place == Some(Place::Traits) && !ranked.is_named_so);
-    covers(ranked) && (!is_chance || ranked.cosine.is_none_or(|cosine| cosine >= MIN_COSINE))
+    let is_mention = ranked.place == Some(Place::Description) && ranked.is_plain;
+    let floor = if ranked.words > 1 && !ranked.is_exact
+        || ranked.place == Some(Place::Traits) && !ranked.is_named_so
+    {
+        MIN_COSINE
+    } else if is_mention && !ranked.is_named_so {
+        MIN_MENTION_COSINE
+    } else {
+        return covers(ranked);
+    };
+    covers(ranked) && ranked.cosine.is_none_or(|cosine| cosine >= floor)
 }
 
-/// Candidates in the order they are found: those whose ranked fields have all
-/// words that matter, those with any, those that have them all somewhere, those
-/// near in meaning. Judged, best first.
+/// Products that the words or the meaning of a query lead to, judged, best first.
 fn candidates(
     view: &View<'_>,
     query: &Query,
     near: Option<&Near<'_>>,
     filters: &Filters,
-    limit: usize,
+    depth: i64,
 ) -> rusqlite::Result<Vec<Ranked>> {
     let required: Vec<&Term> = query.terms.iter().filter(|term| term.is_required).collect();
     let every: Vec<&Term> = query.terms.iter().collect();
     let must = if required.is_empty() { &every } else { &required };
+    let mut found = Found::default();
+    // Those whose ranked fields have all words that matter, then those with any. As
+    // meant first: a shop that says "smartphone" is not drowned in "mobile phone"
+    // cases.
     let is_reworded = every.iter().any(|term| term.readings.len() > 1);
-    let mut found: Vec<Candidate> = Vec::new();
-    let mut known: HashSet<i64> = HashSet::new();
-    // As written first: a shop that says "smartphone" is not drowned in "mobile
-    // phone" cases.
     for scope in if is_reworded { &[Scope::Meant, Scope::All][..] } else { &[Scope::Meant] } {
-        let any = if every.len() > 1 { Some(expression(&every, *scope, " OR ")) } else { None };
-        for expression in std::iter::once(expression(must, *scope, " AND ")).chain(any) {
-            let fetched = fetch(view.tx, &expression, filters)?;
-            found.extend(fetched.into_iter().filter(|candidate| known.insert(candidate.id)));
+        found.add(fetch(view.tx, &expression(must, *scope, " AND "), filters, depth)?);
+        if every.len() > 1 && found.rows.len() < ENOUGH {
+            found.add(fetch(view.tx, &expression(&every, *scope, " OR "), filters, depth)?);
         }
     }
-    let all = expression(must, Scope::All, " AND ");
-    for (rank, candidate) in (0..).zip(&mut found) {
-        candidate.rank = Some(rank);
+    let by_words = found.rows.len();
+    // Those that have them all somewhere, and those near in meaning.
+    if by_words < usize::try_from(depth / 2).unwrap_or(usize::MAX) {
+        found.add(anywhere(view.tx, &expression(must, Scope::All, " AND "), depth)?);
     }
-    let mut others = if found.len() < limit.max(NEAREST) { anywhere(view.tx, &all)? } else { Vec::new() };
-    others.extend(near.iter().flat_map(|near| &near.best).map(|(id, _)| *id));
-    others.retain(|id| known.insert(*id));
-    found.extend(fetch_ids(view.tx, &others, filters)?);
-    if let Some(near) = near {
-        for candidate in &mut found {
-            candidate.cosine = near.cosine(candidate.id);
-        }
+    found.add(near.iter().flat_map(|near| &near.best).map(|(id, _)| *id).collect());
+    let mut candidates = fetch_ids(view.tx, &found.rows, filters)?;
+    let ranks: HashMap<i64, u32> = found.rows.iter().take(by_words).copied().zip(0..).collect();
+    for candidate in &mut candidates {
+        candidate.rank = ranks.get(&candidate.id).copied();
+        candidate.cosine = near.and_then(|near| near.cosine(candidate.id));
     }
-    let best = Best::of(&found);
-    let mut ranked: Vec<Ranked> = found.iter().map(|candidate| rank(query, candidate, &best)).collect();
-    ranked.sort_by(order);
-    Ok(ranked)
+    Ok(rank(query, view.lexicon.lengths(), &candidates))
+}
+
+/// Rows in the order they were first found.
+#[derive(Default)]
+struct Found {
+    rows: Vec<i64>,
+    known: HashSet<i64>,
+}
+
+impl Found {
+    fn add(&mut self, rows: Vec<i64>) {
+        self.rows.extend(rows.into_iter().filter(|id| self.known.insert(*id)));
+    }
 }
 
 /// Products that have all the words in any of their fields.
-fn anywhere(tx: &Transaction<'_>, expression: &str) -> rusqlite::Result<Vec<i64>> {
+fn anywhere(tx: &Transaction<'_>, expression: &str, depth: i64) -> rusqlite::Result<Vec<i64>> {
     let mut statement = tx.prepare_cached("SELECT rowid FROM anywhere WHERE anywhere MATCH ?1 LIMIT ?2")?;
-    statement.query_map(params![expression, CANDIDATES], |row| row.get(0))?.collect()
-}
-
-/// Best first; catalog order among equals.
-fn order(a: &Ranked, b: &Ranked) -> std::cmp::Ordering {
-    b.score.total_cmp(&a.score).then(a.id.cmp(&b.id))
+    statement.query_map(params![expression, depth], |row| row.get(0))?.collect()
 }
 
 /// Which readings of a term are looked for.
@@ -324,118 +367,44 @@ fn is_phrase(tx: &Transaction<'_>, first: &str, second: &str) -> rusqlite::Resul
     tx.prepare_cached("SELECT 1 FROM search WHERE search MATCH ?1 LIMIT 1")?.exists([expression])
 }
 
-/// The filters as a condition on `p` (products) and `s` (search), from the
-/// parameters of [`bind`].
-const CONDITION: &str = "
-    (:min_price IS NULL OR {price} >= :min_price)
-    AND (:max_price IS NULL OR {price} <= :max_price)
-    AND (:in_stock = 0 OR p.stock > 0 OR (p.stock IS NULL AND p.availability = 'in_stock'))
-    AND (:brand IS NULL OR s.brand = :brand)
-    AND (:category IS NULL OR (p.category_key >= :category AND p.category_key < :category_end))
-    AND (:dietary IS NULL OR NOT EXISTS (
-        SELECT 1 FROM json_each(:dietary) AS wish WHERE wish.value NOT IN (
-            SELECT value FROM json_each(p.dietary))))
-    AND (:free_from IS NULL OR NOT EXISTS (
-        SELECT 1 FROM json_each(:free_from) AS wish WHERE
-            (wish.value NOT IN (SELECT value FROM json_each(p.allergens, '$.free_from'))
-             AND wish.value || '-free' NOT IN (SELECT value FROM json_each(p.dietary)))
-            OR wish.value IN (SELECT value FROM json_each(p.allergens, '$.contains'))
-            OR wish.value IN (SELECT value FROM json_each(p.allergens, '$.may_contain'))))";
-
-fn condition() -> String {
-    CONDITION.replace("{price}", PRICE_NOW)
-}
-
-/// [`Filters`] as SQL values.
-struct Bound {
-    brand: Option<String>,
-    category: Option<String>,
-    category_end: Option<String>,
-    dietary: Option<String>,
-    free_from: Option<String>,
-    now: i64,
-}
-
-impl Bound {
-    fn of(filters: &Filters) -> Self {
-        let list = |words: &[String]| {
-            let words: Vec<String> = words.iter().map(|word| word.trim().to_lowercase()).collect();
-            if words.is_empty() { None } else { serde_json::to_string(&words).ok() }
-        };
-        let category = (!filters.category.is_empty()).then(|| category_key(&filters.category));
-        let stems = |text: &String| {
-            let words = Analyst::default().words(text);
-            words.into_iter().map(|word| word.stem).collect::<Vec<_>>().join(" ")
-        };
-        Self {
-            brand: filters.brand.as_ref().map(stems),
-            category_end: category.as_ref().map(|from| format!("{from}{}", char::MAX)),
-            category,
-            dietary: list(&filters.dietary),
-            free_from: list(&filters.free_from),
-            now: filters.moment.unwrap_or_else(Timestamp::now).as_second(),
-        }
-    }
-}
-
 /// The columns that [`candidate`] reads.
 const CANDIDATE: &str = "s.rowid, s.title, s.synonyms, s.brand, s.kind, s.category, s.description, s.traits, \
      s.heads, p.stock";
 
-/// Candidates by words, best by BM25 first.
-fn fetch(tx: &Transaction<'_>, expression: &str, filters: &Filters) -> rusqlite::Result<Vec<Candidate>> {
+/// Rows that the full-text expression finds, the best by BM25 first. Fields are read later, of those that are left: SQLite would read them of every match.
+fn fetch(
+    tx: &Transaction<'_>,
+    expression: &str,
+    filters: &Filters,
+    depth: i64,
+) -> rusqlite::Result<Vec<i64>> {
+    let row = |row: &Row<'_>| row.get(0);
+    if filters.is_empty() {
+        let sql = format!(
+            "SELECT rowid FROM search WHERE search MATCH ?1 AND rank MATCH '{BM25}' ORDER BY rank LIMIT ?2"
+        );
+        return tx.prepare_cached(&sql)?.query_map(params![expression, depth], row)?.collect();
+    }
     let sql = format!(
-        "SELECT {CANDIDATE}, s.rank FROM search AS s JOIN products AS p ON p.id = s.rowid \
+        "SELECT s.rowid FROM search AS s JOIN products AS p ON p.id = s.rowid \
          WHERE s.search MATCH :subject AND s.rank MATCH '{BM25}' AND {} ORDER BY s.rank LIMIT :limit",
         condition()
     );
-    filtered(tx, &sql, expression, CANDIDATES, filters, |row| {
-        Ok(Candidate { bm25: row.get(10)?, ..candidate(row)? })
-    })
+    filtered(tx, &sql, expression, depth, filters, row)
 }
 
-/// The candidates of these rows that the filters let through, in their order.
+/// The candidates of these rows that the filters let through.
 fn fetch_ids(tx: &Transaction<'_>, ids: &[i64], filters: &Filters) -> rusqlite::Result<Vec<Candidate>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sql = format!(
-        "SELECT {CANDIDATE} FROM json_each(:subject) AS wanted JOIN search AS s ON s.rowid = wanted.value \
-         JOIN products AS p ON p.id = s.rowid WHERE {} ORDER BY wanted.key LIMIT :limit",
-        condition()
-    );
     let list = serde_json::to_string(ids).unwrap_or_default();
+    let select = format!(
+        "SELECT {CANDIDATE} FROM json_each(:subject) AS wanted JOIN search AS s ON s.rowid = wanted.value \
+         JOIN products AS p ON p.id = s.rowid"
+    );
+    if filters.is_empty() {
+        return tx.prepare_cached(&select)?.query_map(named_params! {":subject": list}, candidate)?.collect();
+    }
+    let sql = format!("{select} WHERE {} LIMIT :limit", condition());
     filtered(tx, &sql, &list, i64::MAX, filters, candidate)
-}
-
-/// Runs a statement with a `:subject`, a `:limit` and [`condition`].
-fn filtered<T>(
-    tx: &Transaction<'_>,
-    sql: &str,
-    subject: &str,
-    limit: i64,
-    filters: &Filters,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Vec<T>> {
-    let bound = Bound::of(filters);
-    let mut statement = tx.prepare_cached(sql)?;
-    let rows = statement.query_map(
-        named_params! {
-            ":subject": subject,
-            ":limit": limit,
-            ":min_price": filters.min_price_cents,
-            ":max_price": filters.max_price_cents,
-            ":in_stock": filters.in_stock,
-            ":brand": bound.brand,
-            ":category": bound.category,
-            ":category_end": bound.category_end,
-            ":dietary": bound.dietary,
-            ":free_from": bound.free_from,
-            ":now": bound.now,
-        },
-        read,
-    )?;
-    rows.collect()
 }
 
 fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
@@ -454,23 +423,35 @@ fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
 
 /// A query without content words: what the filters let through, in stock
 /// first; nothing when there are none.
-fn browse(tx: &Transaction<'_>, filters: &Filters, limit: usize) -> rusqlite::Result<SearchOutcome> {
+fn browse(tx: &Transaction<'_>, request: &SearchRequest, limit: usize) -> rusqlite::Result<SearchOutcome> {
+    let filters = &request.filters;
     if filters.is_empty() {
         return Ok(SearchOutcome { no_match: true, ..SearchOutcome::default() });
     }
-    let columns: Vec<String> = COLUMNS.split(", ").map(|column| format!("p.{}", column.trim())).collect();
     let sql = format!(
-        "SELECT {} FROM products AS p JOIN search AS s ON s.rowid = p.id \
+        "SELECT p.id FROM products AS p JOIN search AS s ON s.rowid = p.id \
          WHERE :subject = '' AND {} ORDER BY p.stock <= 0, p.id LIMIT :limit",
-        columns.join(", "),
         condition()
     );
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let products = filtered(tx, &sql, "", limit, filters, rows::product)?;
-    let hit =
-        |product| Hit { product, score: 1.0, reason: "meets your wishes".to_owned(), is_mention: false };
-    let hits: Vec<Hit> = products.into_iter().map(hit).collect();
-    Ok(SearchOutcome { no_match: hits.is_empty(), hits, alternatives: Vec::new() })
+    let ids: Vec<i64> = filtered(tx, &sql, "", BROWSED, filters, |row| row.get(0))?;
+    let mut hits = Vec::with_capacity(limit.min(ids.len()));
+    for id in ids.iter().take(limit) {
+        let reason = "meets your wishes".to_owned();
+        hits.push(Hit { product: by_id(tx, *id)?, score: 1.0, reason, is_mention: false });
+    }
+    let facets = facets_of(tx, request, &ids)?;
+    Ok(SearchOutcome {
+        no_match: hits.is_empty(),
+        found: ids.len(),
+        hits,
+        facets,
+        ..SearchOutcome::default()
+    })
+}
+
+fn by_id(tx: &Transaction<'_>, id: i64) -> rusqlite::Result<Product> {
+    let sql = format!("SELECT {COLUMNS} FROM products WHERE id = ?1");
+    tx.prepare_cached(&sql)?.query_row([id], rows::product)
 }
 
 fn load(
@@ -478,8 +459,7 @@ fn load(
     ranked: &Ranked,
     why: fn(&Ranked, &Product) -> String,
 ) -> rusqlite::Result<Hit> {
-    let sql = format!("SELECT {COLUMNS} FROM products WHERE id = ?1");
-    let product = tx.prepare_cached(&sql)?.query_row([ranked.id], rows::product)?;
+    let product = by_id(tx, ranked.id)?;
     // Four digits are enough to compare, and read well.
     let score = (ranked.score * 10_000.0).round() / 10_000.0;
     Ok(Hit { score, reason: why(ranked, &product), is_mention: ranked.is_mention, product })

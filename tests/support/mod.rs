@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test file uses its own part.
 
+pub mod queries;
+
 use aisle::feeds::NativeFeed;
 use aisle::store::{Catalog, ImportError, ImportLimits, ImportReport};
 use std::fmt::Write;

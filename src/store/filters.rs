@@ -1,0 +1,119 @@
+//! What a found product must be, and how that is asked of the database. What is not
+//! known about a product never satisfies a filter on it.
+
+use super::rows::{PRICE_NOW, category_key};
+use super::words::Analyst;
+use crate::domain::Cents;
+use jiff::Timestamp;
+use rusqlite::{Row, Transaction, named_params};
+
+/// What a hit must be. What is not known about a product never satisfies a
+/// filter on it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Filters {
+    pub min_price_cents: Option<Cents>,
+    pub max_price_cents: Option<Cents>,
+    /// Stated suitabilities, all of them: `vegan`.
+    pub dietary: Vec<String>,
+    /// Stated to be free from each of these: in the label's "free from", or a
+    /// suitability "X-free"; and in neither "contains" nor "may contain".
+    pub free_from: Vec<String>,
+    pub brand: Option<String>,
+    /// A stock above 0 is known, or that it is in stock.
+    pub in_stock: bool,
+    /// Category path from the widest level; compared without case.
+    pub category: Vec<String>,
+    /// The moment whose prices count; `None`: the present. Filters nothing itself.
+    pub moment: Option<Timestamp>,
+}
+
+impl Filters {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self { moment: self.moment, ..Self::default() }
+    }
+}
+
+/// The filters as a condition on `p` (products) and `s` (search), from the
+/// parameters of [`bind`].
+const CONDITION: &str = "
+    (:min_price IS NULL OR {price} >= :min_price)
+    AND (:max_price IS NULL OR {price} <= :max_price)
+    AND (:in_stock = 0 OR p.stock > 0 OR (p.stock IS NULL AND p.availability = 'in_stock'))
+    AND (:brand IS NULL OR s.brand = :brand)
+    AND (:category IS NULL OR (p.category_key >= :category AND p.category_key < :category_end))
+    AND (:dietary IS NULL OR NOT EXISTS (
+        SELECT 1 FROM json_each(:dietary) AS wish WHERE wish.value NOT IN (
+            SELECT value FROM json_each(p.dietary))))
+    AND (:free_from IS NULL OR NOT EXISTS (
+        SELECT 1 FROM json_each(:free_from) AS wish WHERE
+            (wish.value NOT IN (SELECT value FROM json_each(p.allergens, '$.free_from'))
+             AND wish.value || '-free' NOT IN (SELECT value FROM json_each(p.dietary)))
+            OR wish.value IN (SELECT value FROM json_each(p.allergens, '$.contains'))
+            OR wish.value IN (SELECT value FROM json_each(p.allergens, '$.may_contain'))))";
+
+pub(super) fn condition() -> String {
+    CONDITION.replace("{price}", PRICE_NOW)
+}
+
+/// [`Filters`] as SQL values.
+struct Bound {
+    brand: Option<String>,
+    category: Option<String>,
+    category_end: Option<String>,
+    dietary: Option<String>,
+    free_from: Option<String>,
+    now: i64,
+}
+
+impl Bound {
+    fn of(filters: &Filters) -> Self {
+        let list = |words: &[String]| {
+            let words: Vec<String> = words.iter().map(|word| word.trim().to_lowercase()).collect();
+            if words.is_empty() { None } else { serde_json::to_string(&words).ok() }
+        };
+        let category = (!filters.category.is_empty()).then(|| category_key(&filters.category));
+        let stems = |text: &String| {
+            let words = Analyst::default().words(text);
+            words.into_iter().map(|word| word.stem).collect::<Vec<_>>().join(" ")
+        };
+        Self {
+            brand: filters.brand.as_ref().map(stems),
+            category_end: category.as_ref().map(|from| format!("{from}{}", char::MAX)),
+            category,
+            dietary: list(&filters.dietary),
+            free_from: list(&filters.free_from),
+            now: filters.moment.unwrap_or_else(Timestamp::now).as_second(),
+        }
+    }
+}
+
+/// Runs a statement with a `:subject`, a `:limit` and [`condition`].
+pub(super) fn filtered<T>(
+    tx: &Transaction<'_>,
+    sql: &str,
+    subject: &str,
+    limit: i64,
+    filters: &Filters,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let bound = Bound::of(filters);
+    let mut statement = tx.prepare_cached(sql)?;
+    let rows = statement.query_map(
+        named_params! {
+            ":subject": subject,
+            ":limit": limit,
+            ":min_price": filters.min_price_cents,
+            ":max_price": filters.max_price_cents,
+            ":in_stock": filters.in_stock,
+            ":brand": bound.brand,
+            ":category": bound.category,
+            ":category_end": bound.category_end,
+            ":dietary": bound.dietary,
+            ":free_from": bound.free_from,
+            ":now": bound.now,
+        },
+        read,
+    )?;
+    rows.collect()
+}
