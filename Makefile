@@ -19,7 +19,7 @@ PACKAGES := build-essential cmake clang libclang-dev pkg-config libasound2-dev \
             libespeak-ng1 espeak-ng-data ca-certificates
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help packages build models demo test test-full lint eval bench bench-search doctor clean
+.PHONY: help packages build models demo test test-full lint eval bench bench-search tune-search doctor clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# //'
@@ -87,6 +87,10 @@ eval: models
 # Search beside plain FTS5 and tantivy: quality, speed, a table and a chart.
 bench-search: models
 	@cargo bench --locked --bench bench-search
+
+# Learns the weights of the search's ranking from judged queries, by cross-validation.
+tune-search: models
+	@cargo bench --locked --bench bench-search -- --tune
 
 bench: eval bench-search
 

@@ -3,7 +3,8 @@
 //! fast they come, and what the store costs in time, disk and memory. Prints
 //! tables and writes the same as search.json, with a chart in search.svg, to
 //! $AISLE_BENCH_OUT, else to the target folder. `--quick` leaves out the largest
-//! shop. Products and queries come from $AISLE_EVAL_DATA/icecat, else from the
+//! shop. `--tune` (`make tune-search`) measures nothing of this, but learns the weights
+//! of the ranking and tells what they reach on queries left out. Products and queries come from $AISLE_EVAL_DATA/icecat, else from the
 //! demo store, whose answers nobody has judged.
 
 #![allow(clippy::expect_used, clippy::panic)] // A measurement that cannot run shall stop.
@@ -18,8 +19,12 @@ mod encoder;
 mod engines;
 #[path = "search/quality.rs"]
 mod quality;
+#[path = "../support/queries.rs"]
+mod queries;
 #[path = "search/speed.rs"]
 mod speed;
+#[path = "search/tuner.rs"]
+mod tuner;
 
 use aisle::store::{Catalog, Encoder};
 use chart::{Bar, Panel};
@@ -47,12 +52,13 @@ const QUICK_ROUNDS: usize = 15;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let quick = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => false,
-        ["--quick"] => true,
+    let (quick, tunes) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => (false, false),
+        ["--quick"] => (true, false),
+        ["--tune"] => (true, true),
         [speed::PROBE, folder, query] => return speed::probed(Path::new(folder), query, None),
         [speed::PROBE, folder, query, model] => return speed::probed(Path::new(folder), query, Some(model)),
-        _ => panic!("the only argument is --quick"),
+        _ => panic!("the only arguments are --quick and --tune"),
     };
     let source = Source::find();
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("search");
@@ -64,6 +70,13 @@ fn main() {
     let embedding = speed::embedding(&*model, &source);
     let vectors = Arc::new(Kept::open(model, &kept));
     let mut shop = Shop::open(&source, source.len(), Arc::clone(&vectors) as _, &kept);
+    if tunes {
+        let Source::Icecat { judgments, .. } = &source else {
+            panic!("only judged queries teach: set AISLE_EVAL_DATA");
+        };
+        let demo = Shop::open(&Source::demo(), Source::demo().len(), vectors, &kept);
+        return tuner::tune(&shop.aisle, judgments, &demo.aisle, &out);
+    }
     let (queries, rounds) = (source.queries(), if quick { QUICK_ROUNDS } else { ROUNDS });
     let quality = if let Source::Icecat { judgments, no_relevant, .. } = &source {
         Some(shop.judge(|engine| Quality::of(engine, judgments, no_relevant)))
@@ -205,8 +218,8 @@ impl Shop {
 /// of the two others; returns the latter as a sentence, and all as JSON.
 fn compare(quality: &[Quality; 4]) -> (String, Value) {
     println!(
-        "\n{:<22} {:>8} {:>10} {:>10} {:>16} {:>16}",
-        "answers", "nDCG@10", "condensed", "judged", "refused rightly", "wrongly"
+        "\n{:<22} {:>8} {:>10} {:>10} {:>16} {:>16} {:>16}",
+        "answers", "nDCG@10", "condensed", "judged", "refused rightly", "wrongly", "foreign refused"
     );
     NAMES.iter().zip(quality).for_each(|(name, quality)| quality.print(name));
     let [ours, _, fts5, tantivy] = quality;

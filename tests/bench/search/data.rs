@@ -46,8 +46,7 @@ impl Source {
                  products.jsonl.zst, judgments_dev.csv and no_relevant_dev.txt. Without them only the \
                  speed on the shipped demo store is measured."
             );
-            let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware-config/demo-store");
-            return Self::Demo(store.join("catalog.jsonl"));
+            return Self::demo();
         };
         let read = |name: &str| {
             let path = dir.join(name);
@@ -63,6 +62,12 @@ impl Source {
             judgments: judgments(&read("judgments_dev.csv")),
             no_relevant: no_relevant.filter(|line| !line.is_empty()).collect(),
         }
+    }
+
+    /// The shipped demo store.
+    pub fn demo() -> Self {
+        let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware-config/demo-store");
+        Self::Demo(store.join("catalog.jsonl"))
     }
 
     /// How many products there are unvaried.

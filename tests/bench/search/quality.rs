@@ -2,11 +2,12 @@
 
 use super::data::Judgments;
 use super::engines::Engine;
+use crate::queries::{GROCERIES, NEITHER};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Hits that count.
-const TOP: usize = 10;
+pub const TOP: usize = 10;
 /// Hits read for the measure that passes over unjudged ones.
 const DEEP: usize = 50;
 /// Resamples of the bootstrap, and its seed.
@@ -28,6 +29,9 @@ pub struct Quality {
     /// The other queries: all, and those refused all the same.
     others: usize,
     others_refused: usize,
+    /// Requests for what other shops sell: all, and those refused.
+    foreign: usize,
+    foreign_refused: usize,
 }
 
 impl Quality {
@@ -41,6 +45,8 @@ impl Quality {
             hopeless_refused: no_relevant.iter().filter(|query| search(query, TOP).is_empty()).count(),
             others: 0,
             others_refused: 0,
+            foreign: foreign().count(),
+            foreign_refused: foreign().filter(|query| search(query, TOP).is_empty()).count(),
         };
         for (query, ratings) in judgments.iter().filter(|(_, ratings)| ratings.values().any(|r| *r > 0)) {
             let hits = search(query, TOP);
@@ -76,7 +82,7 @@ impl Quality {
 
     pub fn print(&self, name: &str) {
         println!(
-            "{name:<22} {:>8.3} {:>10.3} {:>8.0} % {:>9} of {:<3} {:>9} of {:<3}",
+            "{name:<22} {:>8.3} {:>10.3} {:>8.0} % {:>9} of {:<3} {:>9} of {:<3} {:>9} of {:<3}",
             self.ndcg(),
             mean(&self.condensed),
             100.0 * mean(&self.judged),
@@ -84,6 +90,8 @@ impl Quality {
             self.hopeless,
             self.others_refused,
             self.others,
+            self.foreign_refused,
+            self.foreign,
         );
     }
 
@@ -95,12 +103,21 @@ impl Quality {
             "queries": self.ndcg.len(),
             "no_relevant_refused": self.hopeless_refused, "no_relevant": self.hopeless,
             "others_wrongly_refused": self.others_refused, "others": self.others,
+            "foreign_refused": self.foreign_refused, "foreign": self.foreign,
         })
     }
 }
 
+/// What a shop of electronics does not sell. Its catalog may all the same have a bread
+/// maker for "bread".
+fn foreign() -> impl Iterator<Item = &'static &'static str> {
+    // Batteries and bulbs are sold by both.
+    let both = ["batteries", "light bulbs", "tablet"];
+    GROCERIES.iter().chain(NEITHER).filter(move |query| !both.contains(query))
+}
+
 /// Gain 2^rating - 1, discount log2(rank + 1), over the best order possible.
-fn ndcg(hits: &[String], ratings: &BTreeMap<String, i32>) -> f64 {
+pub fn ndcg(hits: &[String], ratings: &BTreeMap<String, i32>) -> f64 {
     let gain = |rating: i32| f64::from(rating).exp2() - 1.0;
     let sum = |gains: &[f64]| -> f64 {
         (1..).zip(gains.iter().take(TOP)).map(|(rank, gain)| gain / f64::from(rank + 1).log2()).sum()
@@ -111,6 +128,6 @@ fn ndcg(hits: &[String], ratings: &BTreeMap<String, i32>) -> f64 {
     sum(&found) / sum(&ideal)
 }
 
-fn mean(values: &[f64]) -> f64 {
+pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
