@@ -91,8 +91,6 @@ pub(super) struct Term {
     /// Tells things of one kind apart, a brand or a colour beside the head noun: what
     /// does not have it is another thing.
     pub is_mark: bool,
-    /// A plain English word, no name.
-    pub is_plain: bool,
     /// The stem it must directly follow: the name that a number belongs to.
     pub follows: Option<String>,
     /// As written first, unless a neighbour says that another is meant.
@@ -162,7 +160,6 @@ impl Query {
                 is_required: spoken.role > SOFTENED && !unknown,
                 is_size: spoken.word.is_size,
                 is_mark,
-                is_plain: is_english(&spoken.word.text, &spoken.word.stem),
                 follows: spoken.follows,
                 meant,
                 readings,

@@ -126,8 +126,6 @@ pub(super) struct Ranked {
     pub is_named: bool,
     /// How many words of the query must match.
     pub words: usize,
-    /// None of them is a name.
-    pub is_plain: bool,
     /// The weakest place among the matched words that must match.
     pub place: Option<Place>,
     /// Number of the synonym that matched the whole query.
@@ -307,7 +305,6 @@ fn judge(query: &Query, lengths: &Lengths, candidate: &Candidate) -> Ranked {
             == Some(Place::Description),
         is_kin: found().any(|m| head_fit(m.reading, row, &fields) >= 0.5),
         is_named: found().any(|m| m.place > Place::Category),
-        is_plain: query.terms.iter().all(|term| term.is_plain || !term.is_required),
         words: query.terms.iter().filter(|term| term.is_required).count(),
         place: required().map(|m| m.place).min().or_else(|| found().map(|m| m.place).min()),
         synonym: if in_name { None } else { synonym.or(in_synonym) },

@@ -37,8 +37,6 @@ const MIN_COVER: f64 = 0.6;
 /// query; chosen on the judged queries, between those that a shop of electronics
 /// answers (from 0.46) and those it cannot (to 0.43).
 const MIN_COSINE: f64 = 0.44;
-/// The same for a single plain word that only descriptions have.
-const MIN_MENTION_COSINE: f64 = 0.2;
 /// What is as near in meaning as this is of the same kind, whatever its name.
 const MIN_KIN_COSINE: f64 = 0.5;
 /// An alternative covers at least this.
@@ -264,20 +262,11 @@ fn covers(ranked: &Ranked) -> bool {
 /// Whether a product is an answer, so that the shop carries such a thing. Words that
 /// meet by chance ("phone" and "cord" in a surge protector's description) are told by
 /// meaning: several words, or one that only a stated fact has, must be near in it too,
-/// unless the product is called just that. Less is asked of a single plain word that a
-/// description has ("sofa" there does not make a keyboard one), nothing of a name there.
+/// unless the product is called just that.
 fn answers(ranked: &Ranked) -> bool {
-    let is_mention = ranked.place == Some(Place::Description) && ranked.is_plain;
-    let floor = if ranked.words > 1 && !ranked.is_exact
-        || ranked.place == Some(Place::Traits) && !ranked.is_named_so
-    {
-        MIN_COSINE
-    } else if is_mention && !ranked.is_named_so {
-        MIN_MENTION_COSINE
-    } else {
-        return covers(ranked);
-    };
-    covers(ranked) && ranked.cosine.is_none_or(|cosine| cosine >= floor)
+    let is_chance = (ranked.words > 1 && !ranked.is_exact)
+        || (ranked.place == Some(Place::Traits) && !ranked.is_named_so);
+    covers(ranked) && (!is_chance || ranked.cosine.is_none_or(|cosine| cosine >= MIN_COSINE))
 }
 
 /// Products that the words or the meaning of a query lead to, judged, best first.
