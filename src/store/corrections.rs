@@ -78,9 +78,11 @@ pub(super) fn apply(
     for product in statement.query_map([], |row| row.get::<_, rows::Json<Product>>(0))? {
         wanted.entry(product?.0.sku).or_default();
     }
+    let as_of: Option<AsOf> =
+        tx.query_row("SELECT as_of FROM catalog", [], |row| row.get(0)).optional()?.flatten();
     let mut changes = 0;
     for (sku, corrections) in &wanted {
-        changes += i64::from(show(tx, sku, corrections)?);
+        changes += i64::from(show(tx, sku, corrections, as_of.as_ref())?);
     }
     tx.execute(
         "UPDATE catalog SET corrections = ?1, corrected_at = ?2, corrected_until = ?3, changes = changes + ?4",
@@ -89,9 +91,14 @@ pub(super) fn apply(
     Ok(changes > 0)
 }
 
-/// Makes one product's rows show what the catalog says with `corrections` laid
-/// over it. True when they changed.
-fn show(tx: &Transaction<'_>, sku: &Sku, corrections: &[&Correction]) -> rusqlite::Result<bool> {
+/// Makes one product's rows show what the catalog, sure at `as_of`, says with
+/// `corrections` laid over it. True when they changed.
+fn show(
+    tx: &Transaction<'_>,
+    sku: &Sku,
+    corrections: &[&Correction],
+    as_of: Option<&AsOf>,
+) -> rusqlite::Result<bool> {
     let sql = format!("SELECT id, {COLUMNS} FROM products WHERE sku = ?1");
     let row = |row: &rusqlite::Row<'_>| Ok((row.get("id")?, rows::product(row)?));
     let shown: Option<(i64, Product)> = tx.prepare_cached(&sql)?.query_row([sku.as_str()], row).optional()?;
@@ -112,11 +119,9 @@ fn show(tx: &Transaction<'_>, sku: &Sku, corrections: &[&Correction]) -> rusqlit
             rows::json(&base)
         ])?;
     }
-    let as_of = tx.prepare_cached("SELECT as_of FROM catalog")?.query_row([], |row| row.get(0));
-    let as_of: Option<AsOf> = as_of.optional()?.flatten();
     let mut product = base;
     for correction in corrections {
-        correction.apply(&mut product, as_of.as_ref());
+        correction.apply(&mut product, as_of);
     }
     let product = (!corrections.iter().any(|correction| correction.withdrawn)).then_some(product);
     let shown = shown.map(|(_, product)| product);

@@ -35,7 +35,7 @@ impl Filters {
 }
 
 /// The filters as a condition on `p` (products) and `s` (search), from the
-/// parameters of [`bind`].
+/// parameters of [`filtered`].
 const CONDITION: &str = "
     (:min_price IS NULL OR {price} >= :min_price)
     AND (:max_price IS NULL OR {price} <= :max_price)

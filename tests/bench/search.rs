@@ -4,8 +4,9 @@
 //! tables and writes the same as search.json, with a chart in search.svg, to
 //! $AISLE_BENCH_OUT, else to the target folder. `--quick` leaves out the largest
 //! shop. `--tune` (`make tune-search`) measures nothing of this, but learns the weights
-//! of the ranking and tells what they reach on queries left out. Products and queries come from $AISLE_EVAL_DATA/icecat, else from the
-//! demo store, whose answers nobody has judged.
+//! of the ranking and tells what they reach on queries left out. Products and queries
+//! come from $AISLE_EVAL_DATA/icecat, else from the demo store, whose answers nobody has
+//! judged.
 
 #![allow(clippy::expect_used, clippy::panic)] // A measurement that cannot run shall stop.
 
