@@ -251,6 +251,9 @@ fn find(arguments: cli::Search, folders: &Folders, settings: &Settings) -> Resul
     if outcome.no_match {
         text += "Not carried.\n";
     }
+    if outcome.other_size {
+        text += "Not found in that size.\n";
+    }
     let rows = outcome
         .hits
         .iter()

@@ -6,8 +6,8 @@
 mod common;
 mod support;
 
-use aisle::domain::Sku;
 use aisle::domain::product::AllergenFact;
+use aisle::domain::{Size, Sku};
 use aisle::models::ModelDir;
 use aisle::models::encoder::MiniLm;
 use aisle::models::onnx::Runtime;
@@ -109,6 +109,55 @@ fn a_missing_kind_has_the_nearest_beside_it() {
         search("garden hose", Filters::default()).alternatives.is_empty(),
         "garden peas are not near a hose"
     );
+}
+
+#[test]
+fn a_size_is_heeded_where_the_shop_has_it() {
+    let volume = |millilitres| Size { millilitres: Some(millilitres), ..Size::default() };
+    let sized = |size| Filters { size: Some(size), ..Filters::default() };
+    let litre = search("milk", sized(volume(1000.0)));
+    assert!(litre.hits.len() > 1 && !litre.other_size);
+    let packs = litre.hits.iter().map(|hit| hit.product.pack.as_ref());
+    assert!(packs.flatten().all(|pack| volume(1000.0).fits(pack)));
+    let none = search("milk", sized(volume(7000.0)));
+    assert!(none.other_size && !none.hits.is_empty() && !none.no_match);
+    let cheap = Filters { max_price_cents: Some(1), ..sized(volume(1000.0)) };
+    assert!(search("milk", cheap).no_match, "other wishes still hold when the size is let go");
+    let missing = search("garden hose", sized(Size { pieces: Some(6), ..Size::default() }));
+    assert!(missing.no_match && !missing.other_size);
+}
+
+/// A feed may tell size and diet in its titles only.
+#[test]
+fn titles_tell_what_no_field_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(folder.path()).unwrap();
+    let product = |sku: &str, title: &str, more: &str| {
+        format!(r#"{{"record":"product","sku":"{sku}","title":"{title}"{more}}}"#)
+    };
+    let lines = [
+        support::HEADER.to_owned(),
+        product("A", "Gluten Free Oat Bread 500 g", ""),
+        product("B", "Gluten-Free Rye Bread 0.5 kg", r#","allergens":{"contains":["gluten"]}"#),
+        product("C", "White Bread 750g", ""),
+        product("D", "Brown Bread 500 g", r#","pack":{"amount":1,"unit":"kg"}"#),
+    ];
+    let file = support::write(folder.path(), "catalog.jsonl", &lines.join("\n"));
+    support::import(&catalog, &file).unwrap();
+    let found = |filters: Filters| {
+        let request = SearchRequest { text: "bread".into(), limit: 9, filters, facets: false };
+        let outcome = catalog.search(&request).unwrap();
+        let mut skus: Vec<String> = outcome.hits.iter().map(|hit| hit.product.sku.to_string()).collect();
+        skus.sort();
+        (skus.concat(), outcome.other_size)
+    };
+    let diet = Filters { dietary: vec!["gluten-free".into()], ..Filters::default() };
+    assert_eq!(found(diet).0, "A", "a label that says otherwise outweighs a title");
+    let grams = |grams| Size { grams: Some(grams), ..Size::default() };
+    let size = |size| Filters { size: Some(size), ..Filters::default() };
+    assert_eq!(found(size(grams(500.0))), ("AB".into(), false), "a stated pack outweighs a title");
+    assert_eq!(found(size(grams(1000.0))), ("D".into(), false));
+    assert_eq!(found(size(grams(300.0))), ("ABCD".into(), true));
 }
 
 #[test]

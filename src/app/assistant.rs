@@ -20,7 +20,7 @@ use crate::engines::{Address, CompletionRequest, Engine, EngineConfig, LanguageM
 use crate::models::ModelDir;
 use crate::models::onnx::Runtime;
 use crate::settings::Settings;
-use crate::store::{Catalog, CatalogInfo, Edition, EmbedError, StoreError};
+use crate::store::{Catalog, CatalogInfo, Edition, EmbedError, SearchRequest, StoreError};
 use anyhow::{Context as _, Result};
 use jiff::{Timestamp, Zoned};
 use std::collections::HashMap;
@@ -132,8 +132,8 @@ impl Assistant {
         self.catalog.embed(&mut |_, _| {})
     }
 
-    /// Loads both engines, and the language model's fixed prompt, ahead of the
-    /// first turn. What does not start is reported and tried again later.
+    /// Loads both engines, the language model's fixed prompt and what a search keeps
+    /// in memory, ahead of the first turn. What does not start is reported and tried again later.
     pub async fn warm(&self) -> Vec<String> {
         let hearing = async {
             match &self.ears {
@@ -147,6 +147,11 @@ impl Assistant {
             let deadline = Duration::from_secs(60);
             model.prime(head, deadline).await.err().map(|error| error.to_string())
         };
+        tokio::task::block_in_place(|| {
+            let request = SearchRequest { text: "milk".to_owned(), limit: 1, ..SearchRequest::default() };
+            // A catalog that cannot be read is told by the first turn.
+            let _ = self.catalog.search(&request);
+        });
         let (hearing, thinking) = tokio::join!(hearing, thinking);
         hearing.into_iter().chain(thinking).collect()
     }

@@ -110,23 +110,19 @@ impl Shelves<'_> {
         Ok(())
     }
 
-    fn search(&self, text: &str, filters: Filters) -> Result<SearchOutcome, StoreError> {
-        let limit = self.settings.catalog.results as usize;
-        let text = text.to_owned();
-        self.catalog.search(&SearchRequest { text, limit, filters, ..SearchRequest::default() })
-    }
-
     fn find(
         &self,
         findings: &mut Findings,
         query: &str,
         constraints: &Constraints,
     ) -> Result<(), StoreError> {
-        let now = self.now.timestamp();
-        take(findings, self.search(query, Filters { moment: Some(now), ..filters(constraints) })?);
-        if constraints.cheapest_first {
-            findings.found.sort_by_key(|found| found.product.price_at(now).unwrap_or(Cents::MAX));
-        }
+        let request = SearchRequest {
+            text: query.to_owned(),
+            limit: self.settings.catalog.results as usize,
+            filters: Filters { moment: Some(self.now.timestamp()), ..filters(constraints) },
+            ..SearchRequest::default()
+        };
+        take(findings, required(self.catalog, &request, constraints.cheapest_first)?);
         Ok(())
     }
 
@@ -147,6 +143,7 @@ impl Shelves<'_> {
             self.about(&mut one, subject)?;
             let known = |found: &Found| findings.found.iter().any(|f| f.product.sku == found.product.sku);
             let first = one.found.into_iter().find(|found| !known(found));
+            findings.other_size |= one.other_size;
             findings.found.extend(first);
             if findings.alternatives.is_empty() {
                 findings.alternatives = one.alternatives;
@@ -165,6 +162,7 @@ impl Shelves<'_> {
             self.about(&mut one, &item.subject)?;
             match one.found.into_iter().next() {
                 Some(found) => {
+                    findings.other_size |= one.other_size;
                     let line = OrderLine {
                         sku: found.product.sku.clone(),
                         title: found.product.label(),
@@ -246,6 +244,23 @@ impl Shelves<'_> {
     }
 }
 
+/// Searches, the cheapest hit first where that is wished.
+///
+/// # Errors
+/// No catalog is loaded, or it cannot be read.
+pub fn required(
+    catalog: &Catalog,
+    request: &SearchRequest,
+    cheapest_first: bool,
+) -> Result<SearchOutcome, StoreError> {
+    let mut outcome = catalog.search(request)?;
+    if cheapest_first {
+        let now = request.filters.moment.unwrap_or_else(Timestamp::now);
+        outcome.hits.sort_by_key(|hit| hit.product.price_at(now).unwrap_or(Cents::MAX));
+    }
+    Ok(outcome)
+}
+
 /// What a search must heed of a shopper's wishes.
 #[must_use]
 pub fn filters(constraints: &Constraints) -> Filters {
@@ -254,6 +269,7 @@ pub fn filters(constraints: &Constraints) -> Filters {
         max_price_cents: constraints.max_price_cents,
         dietary: constraints.dietary.clone(),
         free_from: constraints.free_from.clone(),
+        size: constraints.size,
         in_stock: constraints.in_stock,
         ..Filters::default()
     }
@@ -265,6 +281,7 @@ fn take(findings: &mut Findings, outcome: SearchOutcome) {
     let found = |hit: Hit| Found::new(hit.product, hit.reason);
     let (mentions, hits): (Vec<_>, Vec<_>) = outcome.hits.into_iter().partition(|hit| hit.is_mention);
     findings.no_match = hits.is_empty();
+    findings.other_size = outcome.other_size && !hits.is_empty();
     findings.found = hits.into_iter().map(found).collect();
     let nearest: Vec<_> = if findings.no_match {
         mentions.into_iter().chain(outcome.alternatives).collect()

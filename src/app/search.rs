@@ -1,11 +1,9 @@
 //! A typed search: what is required is read out of the words and heeded, as it is
 //! in a conversation. Never answers a question; that is a turn's.
 
-use super::lookup::filters;
+use super::lookup::{filters, required};
 use crate::dialog::constraint;
-use crate::domain::Cents;
 use crate::store::{Catalog, Facet, Facets, Hit, SearchOutcome, SearchRequest, StoreError};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Searches for `text`, with what it requires as filters.
@@ -19,13 +17,8 @@ pub fn search(
     facets: bool,
 ) -> Result<SearchOutcome, StoreError> {
     let (text, constraints) = constraint::split(text);
-    let filters = filters(&constraints);
-    let mut outcome = catalog.search(&SearchRequest { text, limit, filters, facets })?;
-    if constraints.cheapest_first {
-        let now = Timestamp::now();
-        outcome.hits.sort_by_key(|hit| hit.product.price_at(now).unwrap_or(Cents::MAX));
-    }
-    Ok(outcome)
+    let request = SearchRequest { text, limit, filters: filters(&constraints), facets };
+    required(catalog, &request, constraints.cheapest_first)
 }
 
 /// What the found products could be narrowed by, a line a facet, for a terminal.
@@ -58,6 +51,7 @@ pub fn to_json(id: Option<Value>, outcome: &SearchOutcome) -> Value {
         "hits": rows(&outcome.hits),
         "found": outcome.found,
         "no_match": outcome.no_match,
+        "other_size": outcome.other_size,
         "alternatives": rows(&outcome.alternatives),
     });
     if let Some(facets) = &outcome.facets {

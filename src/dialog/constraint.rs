@@ -1,6 +1,7 @@
 //! Reads what a shopper requires of a product out of a query ("gluten free
 //! bread under five dollars") and leaves the words to search for.
 
+use super::size::take_size;
 use super::tool::Constraints;
 use super::words::{number, words};
 use crate::domain::Cents;
@@ -125,6 +126,8 @@ pub fn take_constraints(words: &mut Vec<String>) -> Constraints {
     for said in ["cheap", "cheapest", "cheaper", "inexpensive", "affordable", "budget"] {
         constraints.cheapest_first |= take(words, &[said]);
     }
+    // After prices, whose pounds are not weights.
+    constraints.size = take_size(words);
     constraints
 }
 
@@ -252,6 +255,9 @@ mod tests {
         assert_eq!(split("HP dv7-1211ea").0, "HP dv7-1211ea");
         assert_eq!(split("gluten-free Kellogg's flakes for less than five dollars").0, "Kellogg's flakes");
         assert_eq!(split("under 5 dollars").0, "");
+        let (query, constraints) = split("2 l milk under 3 pounds");
+        assert_eq!(query, "milk");
+        assert_eq!(constraints.size.and_then(|size| size.millilitres), Some(2000.0));
     }
 
     #[test]

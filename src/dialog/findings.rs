@@ -56,6 +56,8 @@ pub struct Findings {
     /// nearest by kind.
     pub no_match: bool,
     pub alternatives: Vec<Found>,
+    /// None of what was found is known to have the size that was asked for.
+    pub other_size: bool,
     /// Lines that this turn adds or changes.
     pub lines: Vec<PricedLine>,
     /// Quantities above what is taken without asking.
@@ -74,6 +76,7 @@ impl Findings {
             found: Vec::new(),
             no_match: false,
             alternatives: Vec::new(),
+            other_size: false,
             lines: Vec::new(),
             too_many: None,
             store_fact: None,

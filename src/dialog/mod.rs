@@ -13,6 +13,7 @@ pub mod order;
 pub mod prompt;
 pub mod reply;
 pub mod rules;
+pub mod size;
 pub mod sound;
 pub mod spoken;
 pub mod tool;

@@ -41,6 +41,13 @@ const FILLERS: &[&str] = &[
     "today", "if", "how", "about", "by", "at", "as", "much",
 ];
 
+/// Measures of things on shelves; no mishearing of a drink, though "liter" is near
+/// "latte".
+const MEASURES: &[&str] = &[
+    "liter", "liters", "litre", "litres", "gallon", "gallons", "quart", "quarts", "pint", "pints", "gram",
+    "grams", "kilo", "kilos", "kg", "pound", "pounds", "pack", "packs", "bottle", "bottles",
+];
+
 /// Words after which what was said before is taken back.
 const CORRECTIONS: &[&str] = &["no", "sorry", "actually", "rather", "mean", "instead", "wait"];
 
@@ -88,7 +95,7 @@ fn with_nearest_item(menu: &Menu, words: &[String], mut matches: Vec<Match>) -> 
         for end in start + 1..=words.len().min(start + MAX_WINDOW) {
             let window = &words[start..end];
             let edge_filler = [window.first(), window.last()].iter().flatten().any(|w| is_filler(w));
-            if edge_filler || (start..end).any(taken) {
+            if edge_filler || is_measured(window) || (start..end).any(taken) {
                 continue;
             }
             let sounded = Sounded::new(window);
@@ -107,6 +114,10 @@ fn with_nearest_item(menu: &Menu, words: &[String], mut matches: Vec<Match>) -> 
 
 /// Largest distance at which a drink is still guessed from the words left over.
 const NEAREST_ITEM: f64 = 0.5;
+
+fn is_measured(window: &[String]) -> bool {
+    window.iter().any(|word| MEASURES.contains(&word.as_str()))
+}
 
 fn is_filler(word: &str) -> bool {
     FILLERS.contains(&word)
@@ -160,9 +171,12 @@ fn window_matches<'a>(
     let sounded = Sounded::new(window);
     // A content-free edge word belongs outside of a repaired phrase.
     let edges = [window.first(), window.last()];
+    let is_measured = is_measured(window);
     menu.phrases.iter().filter_map(move |phrase| {
         let letters = phrase.sounded.letters.chars().count();
-        let strict = matches!(phrase.meaning, Meaning::Amount(_)) || window.len() > phrase.words.len() + 2;
+        let strict = matches!(phrase.meaning, Meaning::Amount(_))
+            || (is_measured && matches!(phrase.meaning, Meaning::Item(_)))
+            || window.len() > phrase.words.len() + 2;
         let distance = if window == phrase.words {
             0.0
         } else if strict || edges.iter().flatten().any(|w| is_filler(w) && !phrase.words.contains(w)) {
@@ -441,6 +455,7 @@ mod tests {
         let reading = read(&menu(), &words("a latte and a chainsaw"));
         assert_eq!(reading.leftover, ["chainsaw"]);
         assert!(read(&menu(), &words("where are the tomatoes")).lines.is_empty());
+        assert!(read(&menu(), &words("do you have 7 liters of milk")).lines.is_empty());
     }
 
     proptest! {

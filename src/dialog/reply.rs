@@ -69,6 +69,9 @@ pub fn reply(findings: &Findings) -> Reply {
         not_carried(&mut reply, findings);
         return reply.finish();
     }
+    if findings.other_size {
+        reply.say("I did not find that size. ");
+    }
     match &findings.tool {
         Tool::FindProducts { .. } | Tool::Recommend { .. } => found(&mut reply, findings),
         Tool::LocateProduct(_) => about_first(&mut reply, findings, located),

@@ -3,11 +3,11 @@
 
 use super::order::HeardLine;
 use crate::domain::turn::{Intent, ToolCall};
-use crate::domain::{Cents, Sku};
+use crate::domain::{Cents, Size, Sku};
 use serde::{Deserialize, Serialize};
 
 /// What the products must satisfy, beside the words.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Constraints {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -20,6 +20,9 @@ pub struct Constraints {
     /// Allergens that the product must be stated free from.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub free_from: Vec<String>,
+    /// The pack's size, where the shop has the thing in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<Size>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub in_stock: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -36,7 +39,7 @@ impl Constraints {
 
 /// What a question is about: something to search for, or a product already
 /// shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Subject {
     Query {
@@ -58,7 +61,7 @@ impl Subject {
 }
 
 /// A product to put on the list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ListItem {
     #[serde(flatten)]
     pub subject: Subject,
@@ -90,7 +93,7 @@ pub enum Refusal {
 }
 
 /// One tool call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", content = "arguments", rename_all = "snake_case")]
 pub enum Tool {
     FindProducts {

@@ -44,6 +44,13 @@ pub fn words(text: &str) -> Vec<String> {
     let mut apostrophe = false;
     let mut chars = plain.chars().peekable();
     while let Some(c) = chars.next() {
+        // "1,5" is one and a half, "1,500" a thousand and more.
+        let decimals = chars.clone().take_while(char::is_ascii_digit).count();
+        let is_comma = c == ',' && word.ends_with(|d: char| d.is_ascii_digit()) && decimals > 0;
+        if is_comma && decimals == 3 {
+            continue;
+        }
+        let c = if is_comma { '.' } else { c };
         let joins = c == '.'
             && word.ends_with(|d: char| d.is_ascii_digit())
             && chars.peek().is_some_and(char::is_ascii_digit);
@@ -143,6 +150,7 @@ mod tests {
             ("Where\u{2019}s the gluten-free bread?", "where is the gluten free bread"),
             ("I don't want Ben's, can't you?", "i do not want ben can not you"),
             ("under $5.50, please.", "under $5.50 please"),
+            ("1,5 l or 1,500 g, 2, 3", "1.5 l or 1500 g 2 3"),
             ("", ""),
         ];
         for (text, expected) in cases {

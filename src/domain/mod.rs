@@ -9,6 +9,7 @@ pub mod money;
 pub mod options;
 pub mod planogram;
 pub mod product;
+pub mod size;
 pub mod turn;
 
 pub use correction::Correction;
@@ -18,3 +19,4 @@ pub use money::{Cents, Currency};
 pub use options::{OptionGroup, OptionValue};
 pub use planogram::{Area, Location, Point};
 pub use product::{Allergens, Attribute, Availability, Pack, Product, Promotion, Texts, UnitPrice};
+pub use size::Size;

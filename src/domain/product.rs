@@ -243,6 +243,15 @@ impl Availability {
 }
 
 impl Unit {
+    /// How many grams, millilitres or pieces it is.
+    #[must_use]
+    pub fn base(self) -> f64 {
+        match self {
+            Self::Kg | Self::L => 1000.0,
+            Self::G | Self::Ml | Self::Each => 1.0,
+        }
+    }
+
     #[must_use]
     pub fn symbol(self) -> &'static str {
         match self {

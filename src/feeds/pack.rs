@@ -1,17 +1,8 @@
 //! Pack sizes as labels write them: `22 LB`, `6 x 330 ml`, `12 CT`. A size
 //! that can be read two ways is no size.
 
+use crate::domain::size::{OUNCE_G, POUND_G, US_GALLON_ML};
 use crate::domain::{Currency, Pack, product::Unit};
-
-/// Exact by definition: the international avoirdupois pound (US Federal
-/// Register, 1 July 1959; UK Units of Measurement Regulations 1995), the ounce
-/// its sixteenth part, in grams.
-const POUND_G: f64 = 453.592_37;
-const OUNCE_G: f64 = POUND_G / 16.0;
-/// Exact by definition: the US gallon of 231 cubic inches of 25.4 mm (NIST
-/// Handbook 44, appendix C), in millilitres. Quart, pint and fluid ounce are
-/// its 4th, 8th and 128th part.
-const US_GALLON_ML: f64 = 3_785.411_784;
 
 /// How a feed's sizes are to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 
 use super::rows::{PRICE_NOW, category_key};
 use super::words::Analyst;
-use crate::domain::Cents;
+use crate::domain::{Cents, Size};
 use jiff::Timestamp;
 use rusqlite::{Row, Transaction, named_params};
+use serde_json::json;
 
 /// What a hit must be. What is not known about a product never satisfies a
 /// filter on it.
@@ -13,12 +14,16 @@ use rusqlite::{Row, Transaction, named_params};
 pub struct Filters {
     pub min_price_cents: Option<Cents>,
     pub max_price_cents: Option<Cents>,
-    /// Stated suitabilities, all of them: `vegan`.
+    /// Suitabilities, all of them, as stated or in the title: `vegan`. A title counts
+    /// only where no label says otherwise.
     pub dietary: Vec<String>,
     /// Stated to be free from each of these: in the label's "free from", or a
     /// suitability "X-free"; and in neither "contains" nor "may contain".
     pub free_from: Vec<String>,
     pub brand: Option<String>,
+    /// The pack's size, as stated or, for want of that, in the title. A search that
+    /// finds nothing of this size looks for others, and says so.
+    pub size: Option<Size>,
     /// A stock above 0 is known, or that it is in stock.
     pub in_stock: bool,
     /// Category path from the widest level; compared without case.
@@ -43,8 +48,16 @@ const CONDITION: &str = "
     AND (:brand IS NULL OR s.brand = :brand)
     AND (:category IS NULL OR (p.category_key >= :category AND p.category_key < :category_end))
     AND (:dietary IS NULL OR NOT EXISTS (
-        SELECT 1 FROM json_each(:dietary) AS wish WHERE wish.value NOT IN (
-            SELECT value FROM json_each(p.dietary))))
+        SELECT 1 FROM json_each(:dietary) AS wish
+        WHERE wish.value ->> '$.stated' NOT IN (SELECT value FROM json_each(p.dietary))
+        AND (instr(' ' || s.title || ' ', wish.value ->> '$.words') = 0
+             OR wish.value ->> '$.allergen' IN (SELECT value FROM json_each(p.allergens, '$.contains'))
+             OR wish.value ->> '$.allergen' IN (SELECT value FROM json_each(p.allergens, '$.may_contain')))))
+    AND (:size IS NULL OR (p.pack_amount IS NULL AND EXISTS (
+            SELECT 1 FROM json_each(:size, '$.words') AS said
+            WHERE instr(' ' || s.title || ' ', said.value) > 0))
+        OR (p.pack_amount IS NOT NULL AND (:size ->> '$.pieces' IS NULL OR p.pack_count = :size ->> '$.pieces')
+            AND ({measured})))
     AND (:free_from IS NULL OR NOT EXISTS (
         SELECT 1 FROM json_each(:free_from) AS wish WHERE
             (wish.value NOT IN (SELECT value FROM json_each(p.allergens, '$.free_from'))
@@ -52,8 +65,21 @@ const CONDITION: &str = "
             OR wish.value IN (SELECT value FROM json_each(p.allergens, '$.contains'))
             OR wish.value IN (SELECT value FROM json_each(p.allergens, '$.may_contain'))))";
 
+/// Whether one piece, or the whole pack, has a size from `:size`; true of one that
+/// only counts pieces.
+const MEASURED: &str = "
+    (:size ->> '$.grams[0]' IS NULL AND :size ->> '$.millilitres[0]' IS NULL)
+    OR (p.pack_unit IN ('g', 'kg') AND ({one} BETWEEN :size ->> '$.grams[0]' AND :size ->> '$.grams[1]'
+        OR {one} * p.pack_count BETWEEN :size ->> '$.grams[0]' AND :size ->> '$.grams[1]'))
+    OR (p.pack_unit IN ('ml', 'l') AND ({one} BETWEEN :size ->> '$.millilitres[0]' AND :size ->> '$.millilitres[1]'
+        OR {one} * p.pack_count BETWEEN :size ->> '$.millilitres[0]' AND :size ->> '$.millilitres[1]'))";
+
+/// One piece of a pack in grams or millilitres.
+const ONE: &str = "(p.pack_amount * CASE WHEN p.pack_unit IN ('kg', 'l') THEN 1000.0 ELSE 1.0 END)";
+
 pub(super) fn condition() -> String {
-    CONDITION.replace("{price}", PRICE_NOW)
+    let measured = MEASURED.replace("{one}", ONE);
+    CONDITION.replace("{price}", PRICE_NOW).replace("{measured}", &measured)
 }
 
 /// [`Filters`] as SQL values.
@@ -63,6 +89,7 @@ struct Bound {
     category_end: Option<String>,
     dietary: Option<String>,
     free_from: Option<String>,
+    size: Option<String>,
     now: i64,
 }
 
@@ -70,7 +97,7 @@ impl Bound {
     fn of(filters: &Filters) -> Self {
         let list = |words: &[String]| {
             let words: Vec<String> = words.iter().map(|word| word.trim().to_lowercase()).collect();
-            if words.is_empty() { None } else { serde_json::to_string(&words).ok() }
+            (!words.is_empty()).then(|| json!(words).to_string())
         };
         let category = (!filters.category.is_empty()).then(|| category_key(&filters.category));
         let stems = |text: &String| {
@@ -81,7 +108,22 @@ impl Bound {
             brand: filters.brand.as_ref().map(stems),
             category_end: category.as_ref().map(|from| format!("{from}{}", char::MAX)),
             category,
-            dietary: list(&filters.dietary),
+            dietary: (!filters.dietary.is_empty()).then(|| {
+                let wish = |word: &String| {
+                    let stated = word.trim().to_lowercase();
+                    let allergen = stated.strip_suffix("-free").map(str::to_owned);
+                    json!({"words": format!(" {} ", stems(word)), "stated": stated, "allergen": allergen})
+                };
+                json!(filters.dietary.iter().map(wish).collect::<Vec<_>>()).to_string()
+            }),
+            size: filters.size.as_ref().map(|size| {
+                let words: Vec<String> = size.spellings().iter().map(|word| format!(" {word} ")).collect();
+                let (grams, millilitres) = (size.grams_between(), size.millilitres_between());
+                json!({
+                    "grams": grams, "millilitres": millilitres, "pieces": size.pieces, "words": words,
+                })
+                .to_string()
+            }),
             free_from: list(&filters.free_from),
             now: filters.moment.unwrap_or_else(Timestamp::now).as_second(),
         }
@@ -111,6 +153,7 @@ pub(super) fn filtered<T>(
             ":category_end": bound.category_end,
             ":dietary": bound.dietary,
             ":free_from": bound.free_from,
+            ":size": bound.size,
             ":now": bound.now,
         },
         read,

@@ -39,6 +39,9 @@ const MIN_COVER: f64 = 0.6;
 const MIN_COSINE: f64 = 0.44;
 /// What is as near in meaning as this is of the same kind, whatever its name.
 const MIN_KIN_COSINE: f64 = 0.5;
+/// The best of the wanted size scores at least this share of the best of any: a litre
+/// of yogurt, of the category "Dairy & Eggs", is no litre of eggs.
+const MIN_SIZED: f64 = 0.75;
 /// An alternative covers at least this.
 const MIN_ALTERNATIVE: f64 = 0.25;
 
@@ -97,6 +100,8 @@ pub struct SearchOutcome {
     pub found: usize,
     /// The shop does not carry what was asked for; `hits` is then empty.
     pub no_match: bool,
+    /// None of what was found is known to have the wanted size; `hits` have others.
+    pub other_size: bool,
     /// What all that were found could be narrowed by; `None` unless asked for and for
     /// an enumeration.
     pub facets: Option<Facets>,
@@ -156,12 +161,14 @@ pub(super) fn search(view: &View<'_>, request: &SearchRequest) -> rusqlite::Resu
         return Ok(whole);
     }
     // "Milk and eggs" is nothing by itself, but both are.
+    let request = &SearchRequest { facets: false, ..request.clone() };
     let found = parts.iter().map(|part| Ok(search_one(view, part, request, limit)?.0));
     let found: Vec<SearchOutcome> = found.collect::<rusqlite::Result<_>>()?;
     if !whole.no_match && found.iter().any(|outcome| outcome.no_match) {
         return Ok(whole);
     }
     let count = found.iter().map(|outcome| outcome.found).sum();
+    let other_size = found.iter().all(|outcome| outcome.other_size);
     let mut lists: Vec<_> = found.into_iter().map(|outcome| outcome.hits.into_iter()).collect();
     let mut hits: Vec<Hit> = Vec::new();
     while hits.len() < limit && lists.iter().any(|list| list.len() > 0) {
@@ -174,7 +181,7 @@ pub(super) fn search(view: &View<'_>, request: &SearchRequest) -> rusqlite::Resu
     if hits.is_empty() {
         Ok(whole)
     } else {
-        Ok(SearchOutcome { hits, found: count, ..SearchOutcome::default() })
+        Ok(SearchOutcome { hits, found: count, other_size, ..SearchOutcome::default() })
     }
 }
 
@@ -203,18 +210,20 @@ fn search_one(
     request: &SearchRequest,
     limit: usize,
 ) -> rusqlite::Result<(SearchOutcome, bool)> {
-    let (tx, query, filters) = (view.tx, view.parse(text), &request.filters);
+    let (tx, query) = (view.tx, view.parse(text));
     if query.terms.is_empty() {
         return Ok((browse(tx, request, limit)?, false));
     }
     let near = view.near(&query.text);
-    let ranked = candidates(view, &query, near.as_ref(), filters, request.depth())?;
+    let (ranked, filters) = sized(view, &query, near.as_ref(), request)?;
+    let other_size = filters.size != request.filters.size;
     let found: Vec<&Ranked> = ranked.iter().filter(|r| covers(r)).collect();
     if found.iter().take(limit).any(|ranked| answers(ranked)) {
         let is_one = found.first().is_some_and(|best| best.is_named_so);
         let ids: Vec<i64> = found.iter().map(|ranked| ranked.id).collect();
         let outcome = SearchOutcome {
             found: found.len(),
+            other_size,
             facets: facets_of(tx, request, &ids)?,
             hits: found
                 .into_iter()
@@ -240,6 +249,25 @@ fn search_one(
     others.truncate(limit.min(MAX_ALTERNATIVES));
     let alternatives = others.iter().map(|ranked| load(tx, ranked, why)).collect::<rusqlite::Result<_>>()?;
     Ok((SearchOutcome { no_match: true, alternatives, ..SearchOutcome::default() }, false))
+}
+
+/// The candidates, and the filters that they passed: without the size where nothing
+/// of that size is what was asked for.
+fn sized(
+    view: &View<'_>,
+    query: &Query,
+    near: Option<&Near<'_>>,
+    request: &SearchRequest,
+) -> rusqlite::Result<(Vec<Ranked>, Filters)> {
+    let filters = request.filters.clone();
+    let ranked = candidates(view, query, near, &filters, request.depth())?;
+    if filters.size.is_none() {
+        return Ok((ranked, filters));
+    }
+    let filters_without = Filters { size: None, ..filters.clone() };
+    let all = candidates(view, query, near, &filters_without, request.depth())?;
+    let best = |ranked: &[Ranked]| ranked.iter().find(|r| answers(r)).map_or(0.0, |r| r.score);
+    if best(&ranked) < MIN_SIZED * best(&all) { Ok((all, filters_without)) } else { Ok((ranked, filters)) }
 }
 
 fn facets_of(tx: &Transaction<'_>, request: &SearchRequest, ids: &[i64]) -> rusqlite::Result<Option<Facets>> {
