@@ -70,9 +70,9 @@ pub struct Vocabulary {
 pub struct Catalog {
     connections: Connections,
     state: State,
-    lexicon: RwLock<Option<(i64, Arc<Lexicon>)>>,
+    lexicon: Kept<Edition, Lexicon>,
     encoder: Option<Arc<dyn Encoder>>,
-    meanings: RwLock<Option<(Edition, Stand, Arc<Meanings>)>>,
+    meanings: Kept<(Edition, Stand), Meanings>,
 }
 
 /// Which products are there to be read: it differs whenever an import or a
@@ -474,16 +474,7 @@ impl Catalog {
         let Some(stand) = stand.filter(|stand| stand.name == encoder.name()) else {
             return Ok(None);
         };
-        let kept = self.meanings.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((of, at, meanings)) = kept
-            && of == edition
-            && at == stand
-        {
-            return Ok(Some(meanings).filter(|meanings| !meanings.is_empty()));
-        }
-        let meanings = Arc::new(Meanings::load(tx)?);
-        *self.meanings.write().unwrap_or_else(PoisonError::into_inner) =
-            Some((edition, stand, Arc::clone(&meanings)));
+        let meanings = kept(&self.meanings, (edition, stand), || Meanings::load(tx))?;
         Ok(Some(meanings).filter(|meanings| !meanings.is_empty()))
     }
 
@@ -501,18 +492,34 @@ impl Catalog {
     /// The word lists of the catalog that `tx` sees, read again when an import
     /// or a correction (by any program) has changed it.
     fn lexicon(&self, tx: &Transaction<'_>) -> Result<Arc<Lexicon>, ReadError> {
-        let edition = edition(tx)?;
-        let kept = self.lexicon.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((changes, lexicon)) = kept
-            && (changes, lexicon.version()) == (edition.changes, &edition.version)
-        {
-            return Ok(lexicon);
-        }
-        let lexicon = Arc::new(Lexicon::load(tx, edition.version)?);
-        let kept = Some((edition.changes, Arc::clone(&lexicon)));
-        *self.lexicon.write().unwrap_or_else(PoisonError::into_inner) = kept;
-        Ok(lexicon)
+        kept(&self.lexicon, edition(tx)?, || Lexicon::load(tx))
     }
+}
+
+/// Something read from the database and kept, with what it was read from.
+type Kept<K, T> = RwLock<Option<(K, Arc<T>)>>;
+
+/// What is kept of `key`; when there is nothing, loads it, once for all who ask.
+fn kept<K: PartialEq, T>(
+    kept: &Kept<K, T>,
+    key: K,
+    load: impl FnOnce() -> rusqlite::Result<T>,
+) -> Result<Arc<T>, ReadError> {
+    let of = |kept: &Option<(K, Arc<T>)>| {
+        kept.as_ref().filter(|(known, _)| *known == key).map(|(_, value)| Arc::clone(value))
+    };
+    let known = of(&kept.read().unwrap_or_else(PoisonError::into_inner));
+    if let Some(value) = known {
+        return Ok(value);
+    }
+    // Another thread may have loaded it while this one waited.
+    let mut kept = kept.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(value) = of(&kept) {
+        return Ok(value);
+    }
+    let value = Arc::new(load()?);
+    *kept = Some((key, Arc::clone(&value)));
+    Ok(value)
 }
 
 fn edition(tx: &Transaction<'_>) -> rusqlite::Result<Edition> {

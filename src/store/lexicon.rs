@@ -3,7 +3,6 @@
 //! only towards words of the catalog's names, and never a plain English word
 //! unless it sounds the same: "lamp" is no "lamb", "flower" may be "flour".
 
-use super::CatalogVersion;
 use super::analysis::StemCount;
 use super::rows::Json;
 use super::words::Analyst;
@@ -78,7 +77,6 @@ struct Entry {
 pub(super) type Lengths = [f64; 5];
 
 pub(super) struct Lexicon {
-    version: CatalogVersion,
     products: u32,
     lengths: Lengths,
     entries: Vec<Entry>,
@@ -91,7 +89,7 @@ pub(super) struct Lexicon {
 
 impl Lexicon {
     /// Reads the word lists that the import wrote.
-    pub(super) fn load(conn: &Connection, version: CatalogVersion) -> rusqlite::Result<Self> {
+    pub(super) fn load(conn: &Connection) -> rusqlite::Result<Self> {
         let products = conn.query_row("SELECT count(*) FROM products", [], |row| row.get(0))?;
         let mut statement = conn.prepare("SELECT word, stem, sound, products, heads FROM words")?;
         let entries: Vec<Entry> = statement
@@ -118,16 +116,10 @@ impl Lexicon {
         let mut statement = conn.prepare("SELECT brand, products FROM brands")?;
         let brands = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let brands = brands.collect::<rusqlite::Result<_>>()?;
-        Ok(Self { brands, ..Self::new(version, products, lengths, entries, stems) })
+        Ok(Self { brands, ..Self::new(products, lengths, entries, stems) })
     }
 
-    fn new(
-        version: CatalogVersion,
-        products: u32,
-        lengths: Lengths,
-        entries: Vec<Entry>,
-        stems: HashMap<String, StemCount>,
-    ) -> Self {
+    fn new(products: u32, lengths: Lengths, entries: Vec<Entry>, stems: HashMap<String, StemCount>) -> Self {
         let by_text = entries.iter().enumerate().map(|(at, entry)| (entry.text.clone(), at)).collect();
         let mut by_sound: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, entry) in entries.iter().enumerate() {
@@ -136,11 +128,7 @@ impl Lexicon {
             }
         }
         is_english("", ""); // Reads the word list now, not in a shopper's turn.
-        Self { version, products, lengths, entries, by_text, by_sound, stems, brands: HashMap::new() }
-    }
-
-    pub(super) fn version(&self) -> &CatalogVersion {
-        &self.version
+        Self { products, lengths, entries, by_text, by_sound, stems, brands: HashMap::new() }
     }
 
     pub(super) fn lengths(&self) -> &Lengths {
@@ -317,15 +305,8 @@ pub(super) mod tests {
             heads: count.heads,
             text,
         };
-        let version = CatalogVersion { number: 1, digest: String::new() };
         let products = u32::try_from(titles.len()).unwrap();
-        Lexicon::new(
-            version,
-            products,
-            Lengths::default(),
-            tally.words.into_iter().map(entry).collect(),
-            tally.stems,
-        )
+        Lexicon::new(products, Lengths::default(), tally.words.into_iter().map(entry).collect(), tally.stems)
     }
 
     #[test]
