@@ -252,6 +252,14 @@ impl Unit {
         }
     }
 
+    pub const ALL: [Self; 5] = [Self::G, Self::Kg, Self::Ml, Self::L, Self::Each];
+
+    /// The unit of a [`Unit::symbol`].
+    #[must_use]
+    pub fn of_symbol(symbol: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|unit| unit.symbol() == symbol)
+    }
+
     #[must_use]
     pub fn symbol(self) -> &'static str {
         match self {

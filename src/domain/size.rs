@@ -14,6 +14,7 @@ pub const OUNCE_G: f64 = POUND_G / 16.0;
 /// Handbook 44, appendix C), in millilitres. Quart, pint and fluid ounce are
 /// its 4th, 8th and 128th part.
 pub const US_GALLON_ML: f64 = 3_785.411_784;
+pub const US_FLUID_OUNCE_ML: f64 = US_GALLON_ML / 128.0;
 
 /// Labels round ("16 oz (454 g)"); sizes this much apart, as a share, are one.
 const TOLERANCE: f64 = 0.015;
@@ -34,32 +35,14 @@ pub struct Size {
     pub pieces: Option<u32>,
 }
 
-/// What a size may be, in grams or millilitres.
-pub type Bounds = (f64, f64);
-
 impl Size {
-    /// The weights that count as the wanted one.
-    #[must_use]
-    pub fn grams_between(&self) -> Option<Bounds> {
-        self.grams.map(around)
-    }
-
-    /// The volumes that count as the wanted one.
-    #[must_use]
-    pub fn millilitres_between(&self) -> Option<Bounds> {
-        self.millilitres.map(around)
-    }
-
     /// Whether a pack has this size, by the piece or in all.
     #[must_use]
     pub fn fits(&self, pack: &Pack) -> bool {
         let one = pack.amount * pack.unit.base();
         let all = one * f64::from(pack.count);
-        let is = |wanted: Option<f64>| {
-            wanted
-                .map(around)
-                .is_some_and(|(low, high)| (low..=high).contains(&one) || (low..=high).contains(&all))
-        };
+        let is =
+            |wanted: Option<f64>| wanted.is_some_and(|wanted| is_same(wanted, one) || is_same(wanted, all));
         let measured = match pack.unit {
             Unit::G | Unit::Kg => is(self.grams),
             Unit::Ml | Unit::L => is(self.millilitres),
@@ -79,7 +62,7 @@ impl Size {
         }
         let mass: &[(f64, &str)] = &[(1.0, "g"), (1000.0, "kg"), (OUNCE_G, "oz"), (POUND_G, "lb")];
         let volume: &[(f64, &str)] =
-            &[(1.0, "ml"), (1000.0, "l"), (US_GALLON_ML / 128.0, "oz"), (US_GALLON_ML, "gal")];
+            &[(1.0, "ml"), (1000.0, "l"), (US_FLUID_OUNCE_ML, "oz"), (US_GALLON_ML, "gal")];
         let mut spelled: Vec<String> = Vec::new();
         for (amount, units) in [(self.grams, mass), (self.millilitres, volume)] {
             let Some(amount) = amount else { continue };
@@ -89,8 +72,7 @@ impl Size {
                     let stated: f64 = number.parse().unwrap_or_default();
                     let number = if number.contains('.') { number.trim_end_matches('0') } else { &number };
                     let word = format!("{}{symbol}", number.trim_end_matches('.'));
-                    let (low, high) = around(amount);
-                    if (low..=high).contains(&(stated * unit)) && !spelled.contains(&word) {
+                    if is_same(amount, stated * unit) && !spelled.contains(&word) {
                         spelled.push(word);
                     }
                 }
@@ -100,8 +82,8 @@ impl Size {
     }
 }
 
-fn around(amount: f64) -> Bounds {
-    (amount * (1.0 - TOLERANCE), amount * (1.0 + TOLERANCE))
+fn is_same(wanted: f64, stated: f64) -> bool {
+    (wanted * (1.0 - TOLERANCE)..=wanted * (1.0 + TOLERANCE)).contains(&stated)
 }
 
 #[cfg(test)]
@@ -124,7 +106,7 @@ mod tests {
         assert!(volume(Some(330.0), None).fits(&cans) && volume(Some(1980.0), None).fits(&cans));
         assert!(volume(None, Some(6)).fits(&cans) && volume(Some(330.0), Some(6)).fits(&cans));
         assert!(!volume(Some(330.0), Some(4)).fits(&cans));
-        let ounces = Size { millilitres: Some(US_GALLON_ML / 128.0 * 12.0), ..grams(OUNCE_G * 12.0) };
+        let ounces = Size { millilitres: Some(US_FLUID_OUNCE_ML * 12.0), ..grams(OUNCE_G * 12.0) };
         assert!(ounces.fits(&pack(355.0, Unit::Ml, 1)) && ounces.fits(&pack(340.0, Unit::G, 1)));
         assert!(volume(None, Some(12)).fits(&pack(1.0, Unit::Each, 12)));
     }

@@ -2,7 +2,7 @@
 //! each import. In WAL mode readers and the one writer do not wait for each
 //! other, across threads and across programs.
 
-use super::{StoreError, schema};
+use super::{StoreError, filters, schema};
 use rusqlite::{Connection, OpenFlags, Transaction};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -87,6 +87,7 @@ impl Connections {
         // A negative size is in KiB.
         conn.pragma_update(None, "query_only", true)
             .and_then(|()| conn.pragma_update(None, "cache_size", -READER_CACHE_KIB))
+            .and_then(|()| filters::install(&conn))
             .map_err(|e| StoreError::of(&self.path, e))?;
         Ok(Reader { conn, file })
     }

@@ -3,10 +3,13 @@
 
 use super::rows::{PRICE_NOW, category_key};
 use super::words::Analyst;
-use crate::domain::{Cents, Size};
+use crate::domain::product::Unit;
+use crate::domain::{Cents, Pack, Size};
 use jiff::Timestamp;
-use rusqlite::{Row, Transaction, named_params};
+use rusqlite::functions::FunctionFlags;
+use rusqlite::{Connection, Row, Transaction, named_params};
 use serde_json::json;
+use std::sync::Arc;
 
 /// What a hit must be. What is not known about a product never satisfies a
 /// filter on it.
@@ -53,11 +56,7 @@ const CONDITION: &str = "
         AND (instr(' ' || s.title || ' ', wish.value ->> '$.words') = 0
              OR wish.value ->> '$.allergen' IN (SELECT value FROM json_each(p.allergens, '$.contains'))
              OR wish.value ->> '$.allergen' IN (SELECT value FROM json_each(p.allergens, '$.may_contain')))))
-    AND (:size IS NULL OR (p.pack_amount IS NULL AND EXISTS (
-            SELECT 1 FROM json_each(:size, '$.words') AS said
-            WHERE instr(' ' || s.title || ' ', said.value) > 0))
-        OR (p.pack_amount IS NOT NULL AND (:size ->> '$.pieces' IS NULL OR p.pack_count = :size ->> '$.pieces')
-            AND ({measured})))
+    AND (:size IS NULL OR has_size(:size, p.pack_amount, p.pack_unit, p.pack_count, s.title))
     AND (:free_from IS NULL OR NOT EXISTS (
         SELECT 1 FROM json_each(:free_from) AS wish WHERE
             (wish.value NOT IN (SELECT value FROM json_each(p.allergens, '$.free_from'))
@@ -65,21 +64,31 @@ const CONDITION: &str = "
             OR wish.value IN (SELECT value FROM json_each(p.allergens, '$.contains'))
             OR wish.value IN (SELECT value FROM json_each(p.allergens, '$.may_contain'))))";
 
-/// Whether one piece, or the whole pack, has a size from `:size`; true of one that
-/// only counts pieces.
-const MEASURED: &str = "
-    (:size ->> '$.grams[0]' IS NULL AND :size ->> '$.millilitres[0]' IS NULL)
-    OR (p.pack_unit IN ('g', 'kg') AND ({one} BETWEEN :size ->> '$.grams[0]' AND :size ->> '$.grams[1]'
-        OR {one} * p.pack_count BETWEEN :size ->> '$.grams[0]' AND :size ->> '$.grams[1]'))
-    OR (p.pack_unit IN ('ml', 'l') AND ({one} BETWEEN :size ->> '$.millilitres[0]' AND :size ->> '$.millilitres[1]'
-        OR {one} * p.pack_count BETWEEN :size ->> '$.millilitres[0]' AND :size ->> '$.millilitres[1]'))";
-
-/// One piece of a pack in grams or millilitres.
-const ONE: &str = "(p.pack_amount * CASE WHEN p.pack_unit IN ('kg', 'l') THEN 1000.0 ELSE 1.0 END)";
-
 pub(super) fn condition() -> String {
-    let measured = MEASURED.replace("{one}", ONE);
-    CONDITION.replace("{price}", PRICE_NOW).replace("{measured}", &measured)
+    CONDITION.replace("{price}", PRICE_NOW)
+}
+
+/// Lets a connection's statements call what [`condition`] does beyond SQL:
+/// `has_size(size, amount, unit, count, title)`, whether a stated pack fits the size
+/// (JSON), or else whether the analysed title spells it.
+pub(super) fn install(conn: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    conn.create_scalar_function("has_size", 5, flags, |ctx| {
+        let wanted: Arc<(Size, Vec<String>)> = ctx.get_or_create_aux(0, |value| {
+            let size: Size = serde_json::from_slice(value.as_bytes()?)?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>((size, size.spellings()))
+        })?;
+        let (size, spellings) = &*wanted;
+        let amount: Option<f64> = ctx.get(1)?;
+        Ok(match (amount, ctx.get::<Option<String>>(2)?) {
+            (Some(amount), Some(unit)) => Unit::of_symbol(&unit)
+                .is_some_and(|unit| size.fits(&Pack { amount, unit, count: ctx.get(3).unwrap_or(1) })),
+            _ => {
+                let title: String = ctx.get(4)?;
+                title.split(' ').any(|word| spellings.iter().any(|spelling| spelling == word))
+            }
+        })
+    })
 }
 
 /// [`Filters`] as SQL values.
@@ -116,14 +125,7 @@ impl Bound {
                 };
                 json!(filters.dietary.iter().map(wish).collect::<Vec<_>>()).to_string()
             }),
-            size: filters.size.as_ref().map(|size| {
-                let words: Vec<String> = size.spellings().iter().map(|word| format!(" {word} ")).collect();
-                let (grams, millilitres) = (size.grams_between(), size.millilitres_between());
-                json!({
-                    "grams": grams, "millilitres": millilitres, "pieces": size.pieces, "words": words,
-                })
-                .to_string()
-            }),
+            size: filters.size.map(|size| json!(size).to_string()),
             free_from: list(&filters.free_from),
             now: filters.moment.unwrap_or_else(Timestamp::now).as_second(),
         }

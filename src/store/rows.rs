@@ -140,15 +140,11 @@ pub(super) fn product(row: &Row<'_>) -> rusqlite::Result<Product> {
     let unit: Option<String> = row.get("pack_unit")?;
     let pack = match unit {
         None => None,
-        Some(symbol) => {
-            let units = [Unit::G, Unit::Kg, Unit::Ml, Unit::L, Unit::Each];
-            let unit = units.into_iter().find(|unit| unit.symbol() == symbol);
-            Some(Pack {
-                amount: row.get("pack_amount")?,
-                unit: unit.ok_or_else(|| altered("unit", symbol))?,
-                count: row.get("pack_count")?,
-            })
-        }
+        Some(symbol) => Some(Pack {
+            amount: row.get("pack_amount")?,
+            unit: Unit::of_symbol(&symbol).ok_or_else(|| altered("unit", symbol))?,
+            count: row.get("pack_count")?,
+        }),
     };
     let aisle: Option<String> = row.get("aisle")?;
     let location = match aisle {
