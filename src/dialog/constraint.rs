@@ -3,7 +3,7 @@
 
 use super::size::take_size;
 use super::tool::Constraints;
-use super::words::{number, words};
+use super::words::{spoken_number, words};
 use crate::domain::Cents;
 
 /// Dietary words as said, and as the catalog states them.
@@ -210,14 +210,8 @@ fn price_at(words: &[String], at: usize) -> Option<(Cents, usize)> {
         let part: Cents = format!("{part:0<2}").get(..2)?.parse().ok()?;
         return Some((Cents::from(whole) * 100 + part, 1));
     }
-    let tens = number(word)?;
-    // "twenty five" is two words.
-    let ones = words
-        .get(at + 1)
-        .and_then(|w| number(w))
-        .filter(|n| (1..10).contains(n) && tens >= 20 && tens % 10 == 0);
-    let total = Cents::from(tens + ones.unwrap_or(0));
-    Some((total * 100, 1 + usize::from(ones.is_some())))
+    let (amount, used) = spoken_number(words, at)?;
+    Some((Cents::from(amount) * 100, used))
 }
 
 #[cfg(test)]

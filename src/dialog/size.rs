@@ -1,9 +1,9 @@
 //! Reads the pack size that a shopper names: "two liters", "half a pound",
 //! "a 12 ounce", "6 x 330 ml", "a pack of six". Never looks at a product.
 
-use super::words::number;
+use super::words::{number, spoken_number};
 use crate::domain::Size;
-use crate::domain::size::{OUNCE_G, POUND_G, US_GALLON_ML};
+use crate::domain::size::{OUNCE_G, POUND_G, US_FLUID_OUNCE_ML, US_GALLON_ML};
 
 /// What a size is counted in.
 #[derive(Clone, Copy)]
@@ -61,7 +61,7 @@ fn size_at(words: &[String], at: usize) -> Option<(Size, usize)> {
         Unit::Millilitres(millilitres) => Size { millilitres: Some(millilitres * amount), ..Size::default() },
         Unit::Ounces => Size {
             grams: Some(OUNCE_G * amount),
-            millilitres: Some(US_GALLON_ML / 128.0 * amount),
+            millilitres: Some(US_FLUID_OUNCE_ML * amount),
             pieces: None,
         },
         Unit::Pieces => Size { pieces: Some(pieces(amount).filter(|n| *n > 1)?), ..Size::default() },
@@ -86,14 +86,10 @@ fn amount_at(words: &[String], at: usize) -> Option<(f64, usize)> {
     }
     let (mut amount, mut used) = match word(0).parse::<f64>() {
         Ok(amount) => (amount, 1),
-        Err(_) => (f64::from(number(word(0))?), 1),
+        Err(_) => spoken_number(words, at).map(|(amount, used)| (f64::from(amount), used))?,
     };
     if !amount.is_finite() {
         return None;
-    }
-    let ones = number(word(1)).filter(|ones| (1..10).contains(ones) && !matches!(word(1), "a" | "an"));
-    if let Some(ones) = ones.filter(|_| (20.0..100.0).contains(&amount) && amount % 10.0 == 0.0) {
-        (amount, used) = (amount + f64::from(ones), 2);
     }
     if word(used) == "and"
         && word(used + 1) == "a"
@@ -124,7 +120,9 @@ fn unit_at(words: &[String], at: usize) -> Option<(Unit, usize)> {
         "cl" | "centiliter" | "centiliters" | "centilitre" | "centilitres" => Unit::Millilitres(10.0),
         "l" | "lt" | "ltr" | "liter" | "liters" | "litre" | "litres" => Unit::Millilitres(1000.0),
         "oz" | "ounce" | "ounces" => Unit::Ounces,
-        "fl" | "fluid" if matches!(word(1), "oz" | "ounce" | "ounces") => return Some((us(128.0), 2)),
+        "fl" | "fluid" if matches!(word(1), "oz" | "ounce" | "ounces") => {
+            return Some((Unit::Millilitres(US_FLUID_OUNCE_ML), 2));
+        }
         "pint" | "pints" => us(8.0),
         "quart" | "quarts" => us(4.0),
         "gal" | "gallon" | "gallons" => us(1.0),
@@ -163,6 +161,7 @@ mod tests {
             ("a six pack of cola", [None, None, Some(6.0)]),
             ("a pack of 12 batteries", [None, None, Some(12.0)]),
             ("1 lb and 1 lb", [Some(453.6), None, None]),
+            ("20 5 kg bags", [Some(5000.0), None, None]),
         ] {
             assert_eq!(read(text), Some(size), "{text}");
         }

@@ -138,6 +138,18 @@ pub fn number(word: &str) -> Option<u32> {
     })
 }
 
+/// The number said at `at` and how many words it takes: "twenty five" is two.
+#[must_use]
+pub fn spoken_number(words: &[String], at: usize) -> Option<(u32, usize)> {
+    let tens = number(words.get(at)?)?;
+    let ones = words
+        .get(at + 1)
+        .filter(|word| !matches!(word.as_str(), "a" | "an"))
+        .and_then(|word| number(word))
+        .filter(|ones| (1..10).contains(ones) && tens >= 20 && tens % 10 == 0);
+    Some((tens + ones.unwrap_or(0), 1 + usize::from(ones.is_some())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
