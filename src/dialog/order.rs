@@ -169,6 +169,7 @@ fn window_matches<'a>(
 ) -> impl Iterator<Item = (Match, f64)> + 'a {
     let window = &words[start..end];
     let sounded = Sounded::new(window);
+    let heard = sounded.letters.chars().count();
     // A content-free edge word belongs outside of a repaired phrase.
     let edges = [window.first(), window.last()];
     let is_measured = is_measured(window);
@@ -188,8 +189,10 @@ fn window_matches<'a>(
             let inner = inner as f64 * 0.15;
             (sounded.distance(&phrase.sounded) + inner).max(0.02)
         };
+        // Letters that were not heard count for nothing: "cream" is no "creamer".
+        let heard = if distance > 0.0 { letters.min(heard) } else { letters };
         #[allow(clippy::cast_precision_loss)]
-        let worth = letters.min(16) as f64 - 0.5; // one long phrase beats two short ones
+        let worth = heard.min(16) as f64 - 0.5; // one long phrase beats two short ones
         let gain = worth * (1.0 - 1.8 * distance);
         (distance <= tolerance(letters))
             .then_some((Match { start, end, meaning: phrase.meaning, distance }, gain))
