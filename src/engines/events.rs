@@ -35,6 +35,10 @@ pub const AUDIO_CHUNK: &str = "audio-chunk";
 pub const AUDIO_STOP: &str = "audio-stop";
 /// What was said; fields are [`TranscriptBody`].
 pub const TRANSCRIPT: &str = "transcript";
+/// Extension: hear the last utterance once more, as phrases that are expected;
+/// fields are [`RehearBody`]. Answered by [`TRANSCRIPT`], its text empty where
+/// the phrases make none that is likely at all.
+pub const REHEAR: &str = "rehear";
 
 /// Extension: process a prompt ahead of time; fields are [`PrimeBody`].
 pub const PRIME: &str = "prime";
@@ -125,6 +129,38 @@ pub struct TranscriptBody {
     /// Extension: time in the engine, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decode_ms: Option<u64>,
+    /// Extension: mean natural logarithm of the probabilities of the text's
+    /// tokens, at most 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_logprob: Option<f32>,
+    /// Extension: by what number [`REHEAR`] calls this utterance, while it is
+    /// the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utterance: Option<u64>,
+    /// Extension: the likeliest texts, this one among them, best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
+}
+
+/// One of the texts that an utterance may have been.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// The text.
+    pub text: String,
+    /// Mean natural logarithm of the probabilities of its tokens.
+    pub mean_logprob: f32,
+}
+
+/// Fields of [`REHEAR`].
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RehearBody {
+    /// The utterance's number.
+    pub utterance: u64,
+    /// Phrases of words with spaces between them; a text is any sequence of them.
+    pub phrases: Vec<String>,
+    /// Text in the manner of what is expected, as if it had been said before.
+    #[serde(default)]
+    pub prompt: String,
 }
 
 /// A piece of a prompt. Only a trusted one may hold control tokens such as

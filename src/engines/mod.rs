@@ -13,7 +13,7 @@
 //!       wyoming, events   frames and their fields
 //! ------------------------ process boundary ------------------------
 //!   worker                reads events, answers, ends with its parent
-//!     bin/stt, bin/llm    the engines; `hearing` and `prefix` are their pure parts
+//!     bin/stt, bin/llm    the engines; `hearing`, `guided` and `prefix` are their pure parts
 //! ```
 //!
 //! Promises: no call waits longer than its deadline; a dead or hung worker is
@@ -21,6 +21,7 @@
 
 pub mod completion;
 pub mod events;
+pub mod guided;
 pub mod hearing;
 mod keeper;
 pub mod link;

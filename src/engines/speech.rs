@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::events::{self, SPEECH_FORMAT, TranscribeBody, TranscriptBody};
+use super::events::{self, RehearBody, SPEECH_FORMAT, TranscribeBody, TranscriptBody};
 use super::supervisor::{Engine, Exchange};
 use super::wyoming::{Event, WyomingError};
 use super::{EngineError, EngineStatus};
@@ -32,6 +32,23 @@ pub struct Transcript {
     pub audio_ctx: Option<u32>,
     /// Time in the engine.
     pub decode: Option<Duration>,
+    /// Mean natural logarithm of the probabilities of the text's tokens.
+    pub mean_logprob: Option<f32>,
+    /// By what [`Speech::rehear`] knows the utterance; `None` where the engine
+    /// cannot hear it again.
+    pub utterance: Option<u64>,
+    /// The likeliest texts with their mean log-probabilities, best first, where
+    /// the engine told more than one.
+    pub alternatives: Vec<(String, f32)>,
+}
+
+/// What an utterance is expected to be made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// Phrases that may follow one another in any order.
+    pub phrases: Vec<String>,
+    /// A sentence in the manner of what is expected.
+    pub prompt: String,
 }
 
 impl fmt::Debug for Transcript {
@@ -56,6 +73,9 @@ impl From<TranscriptBody> for Transcript {
             retried: body.retried,
             audio_ctx: body.audio_ctx,
             decode: body.decode_ms.map(Duration::from_millis),
+            mean_logprob: body.mean_logprob.filter(|value| value.is_finite()),
+            utterance: body.utterance,
+            alternatives: body.alternatives.into_iter().map(|each| (each.text, each.mean_logprob)).collect(),
         }
     }
 }
@@ -92,15 +112,37 @@ impl Speech {
     /// # Errors
     /// Any [`EngineError`]; by `deadline` at the latest.
     pub async fn transcribe(&self, pcm: &[i16], deadline: Duration) -> Result<Transcript, EngineError> {
-        let garbled = |error: WyomingError| EngineError::Protocol {
-            engine: self.engine.name().to_owned(),
-            reason: error.to_string(),
-        };
-        let events = request(self.language.clone(), pcm).map_err(garbled)?;
+        let events = request(self.language.clone(), pcm).map_err(|error| self.garbled(&error))?;
+        self.heard(events, deadline).await
+    }
+
+    /// Hears the last utterance again as a sequence of expected phrases. The text
+    /// is empty where they make none that is likely at all.
+    ///
+    /// # Errors
+    /// Any [`EngineError`], also when `utterance` is no longer the last; by
+    /// `deadline` at the latest.
+    pub async fn rehear(
+        &self,
+        utterance: u64,
+        expected: Expected,
+        deadline: Duration,
+    ) -> Result<Transcript, EngineError> {
+        let Expected { phrases, prompt } = expected;
+        let body = RehearBody { utterance, phrases, prompt };
+        let event = Event::with_body(events::REHEAR, &body).map_err(|error| self.garbled(&error))?;
+        self.heard(vec![event], deadline).await
+    }
+
+    async fn heard(&self, events: Vec<Event>, deadline: Duration) -> Result<Transcript, EngineError> {
         let exchange = Exchange { events, answer: events::TRANSCRIPT };
         let answer = self.engine.ask(exchange, deadline).await?;
-        let body: TranscriptBody = answer.body().map_err(garbled)?;
+        let body: TranscriptBody = answer.body().map_err(|error| self.garbled(&error))?;
         Ok(body.into())
+    }
+
+    fn garbled(&self, error: &WyomingError) -> EngineError {
+        EngineError::Protocol { engine: self.engine.name().to_owned(), reason: error.to_string() }
     }
 }
 

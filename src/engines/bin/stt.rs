@@ -1,17 +1,21 @@
 //! `aisle-stt`: the speech-to-text worker, whisper.cpp behind Wyoming events on
 //! standard input and output.
 //!
-//! Promises: one transcript or one error for every `audio-stop`; the fitted
-//! audio context makes short orders fast, and a doubtful result is decoded again
-//! with the full one. A crash in ggml ends this program only.
+//! Promises: one transcript or one error for every `audio-stop` and `rehear`; the
+//! fitted audio context makes short orders fast, and a doubtful result is decoded
+//! again with the full one; hearing again uses the encoder's last result and so
+//! takes a fraction of the time. A crash in ggml ends this program only.
 //! Never writes audio or words anywhere but into its answer.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use aisle::engines::events::{self, AudioFormat, SPEECH_FORMAT, TranscribeBody, TranscriptBody, code};
+use aisle::engines::events::{
+    self, Alternative, AudioFormat, RehearBody, SPEECH_FORMAT, TranscribeBody, TranscriptBody, code,
+};
+use aisle::engines::guided::{self, Effort, Lexicon, Token, Vocabulary};
 use aisle::engines::hearing::{self, Decoding};
 use aisle::engines::worker::{GiveUp, Refusal, Service, run_on_stdio};
 use aisle::engines::wyoming::Event;
@@ -61,6 +65,16 @@ struct Whisper {
     give_up: GiveUp,
     language: Option<String>,
     pcm: Vec<i16>,
+    /// Token of the last utterance's language.
+    heard_in: Token,
+    /// Number of the utterance whose encoding the state holds.
+    utterance: Option<u64>,
+    /// Number of utterances since the worker started, from the time it did: a
+    /// number from before a restart is never taken for a new one.
+    count: u64,
+    vocabulary: Option<Vocabulary>,
+    /// The expected phrases last asked for, and their graph.
+    lexicon: Option<(Vec<String>, Lexicon)>,
     /// What is wrong with the utterance; said when it ends, so that each
     /// request has one answer.
     fault: Option<Refusal>,
@@ -87,7 +101,21 @@ impl Whisper {
         let context = WhisperContext::new_with_params(&args.model, settings).map_err(damaged)?;
         let state = context.create_state().map_err(damaged)?;
         let _ = GIVE_UP.set(give_up.clone());
-        Ok(Self { args, context, state, give_up, language: None, pcm: Vec::new(), fault: None })
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Self {
+            args,
+            context,
+            state,
+            give_up,
+            language: None,
+            pcm: Vec::new(),
+            heard_in: 0,
+            utterance: None,
+            count: u64::try_from(since.as_millis()).unwrap_or_default(),
+            vocabulary: None,
+            lexicon: None,
+            fault: None,
+        })
     }
 
     fn begin(&mut self) {
@@ -129,11 +157,13 @@ impl Whisper {
 
     fn transcribe(&mut self) -> Result<Event, Refusal> {
         let pcm = std::mem::take(&mut self.pcm);
+        self.utterance = None;
         let language = self.language.take().unwrap_or_else(|| self.args.language.clone());
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
-        check_language(&language)?;
+        let language_id = check_language(&language)?;
+        self.heard_in = self.context.token_lang(language_id);
         let started = Instant::now();
         let mut body = TranscriptBody { language: Some(language.clone()), ..TranscriptBody::default() };
         let audio = hearing::to_floats(&pcm);
@@ -152,12 +182,83 @@ impl Whisper {
             body.audio_ctx = u32::try_from(used).ok();
             body.confidence = Some(heard.confidence);
             body.no_speech = Some(heard.no_speech);
+            body.mean_logprob = Some(heard.mean_logprob);
+            self.count += 1;
+            self.utterance = Some(self.count);
+            body.utterance = self.utterance;
             if !hearing::is_invention(&heard) {
                 body.text = heard.text;
             }
         }
         body.decode_ms = u64::try_from(started.elapsed().as_millis()).ok();
         Ok(Event::with_body(events::TRANSCRIPT, &body)?)
+    }
+
+    /// Decodes the last utterance again, among expected phrases only.
+    fn rehear(&mut self, body: RehearBody) -> Result<Event, Refusal> {
+        let started = Instant::now();
+        if self.utterance != Some(body.utterance) {
+            return Err(Refusal::new(code::REQUEST, "that utterance is no longer the last one"));
+        }
+        let head = self.head(&body.prompt)?;
+        if self.lexicon.as_ref().is_none_or(|(phrases, _)| *phrases != body.phrases) {
+            let lexicon = Lexicon::new(&body.phrases);
+            self.lexicon = Some((body.phrases, lexicon));
+        }
+        let context = &self.context;
+        let vocabulary = self.vocabulary.get_or_insert_with(|| {
+            let bytes = |token| Some((context.token_to_bytes(token).ok()?.to_vec(), token));
+            Vocabulary::new((0..context.token_eot()).filter_map(bytes), context.token_eot())
+        });
+        let lexicon = self.lexicon.as_ref().map(|(_, lexicon)| lexicon);
+        let paths = match lexicon {
+            Some(lexicon) => {
+                let mut decoder = Decoder {
+                    state: &mut self.state,
+                    head,
+                    seen: Vec::new(),
+                    end: context.token_eot(),
+                    threads: usize::try_from(self.args.threads).unwrap_or(1),
+                    give_up: &self.give_up,
+                };
+                guided::search(lexicon, vocabulary, &mut decoder, &EFFORT)?
+            }
+            None => Vec::new(),
+        };
+        let mut answer = TranscriptBody { utterance: self.utterance, ..TranscriptBody::default() };
+        for path in paths.iter().take(ALTERNATIVES) {
+            let mut text = Vec::new();
+            for token in &path.tokens {
+                text.extend_from_slice(context.token_to_bytes(*token).map_err(failed)?);
+            }
+            let text = String::from_utf8_lossy(&text).trim().to_owned();
+            answer.alternatives.push(Alternative { text, mean_logprob: path.mean_logprob() });
+        }
+        if let Some(best) = answer.alternatives.first() {
+            answer.text.clone_from(&best.text);
+            answer.mean_logprob = Some(best.mean_logprob);
+        }
+        answer.decode_ms = u64::try_from(started.elapsed().as_millis()).ok();
+        Ok(Event::with_body(events::TRANSCRIPT, &answer)?)
+    }
+
+    /// The tokens before a text: what was said before, then the task.
+    fn head(&self, prompt: &str) -> Result<Vec<Token>, Refusal> {
+        let unusable = |_| Refusal::new(code::REQUEST, "the prompt cannot be read");
+        let mut head = Vec::new();
+        if !prompt.trim().is_empty() {
+            // One byte is one token at most.
+            let said =
+                self.context.tokenize(&format!(" {}", prompt.trim()), prompt.len() + 8).map_err(unusable)?;
+            head.push(self.context.token_prev());
+            head.extend(said.iter().skip(said.len().saturating_sub(LONGEST_PROMPT)));
+        }
+        let transcribe =
+            self.context.is_multilingual().then(|| [self.heard_in, self.context.token_transcribe()]);
+        head.push(self.context.token_sot());
+        head.extend(transcribe.into_iter().flatten());
+        head.push(self.context.token_not());
+        Ok(head)
     }
 
     fn decode(&mut self, audio: &[f32], language: &str, pass: Pass) -> Result<Decoding, Refusal> {
@@ -249,6 +350,48 @@ impl Whisper {
     }
 }
 
+/// Effort of hearing again: 60 steps take 0.3 s on two cores.
+const EFFORT: Effort = Effort { steps: 60, longest: 60, gap: 4.0, floor: -12.0, end: -3.0 };
+/// Most texts told of a second hearing.
+const ALTERNATIVES: usize = 8;
+/// Most tokens of a prompt.
+const LONGEST_PROMPT: usize = 100;
+
+/// Whisper's decoder over the encoder's last result, as the search asks it.
+struct Decoder<'a> {
+    state: &'a mut WhisperState,
+    head: Vec<Token>,
+    /// All tokens that the key/value cache holds.
+    seen: Vec<Token>,
+    end: Token,
+    threads: usize,
+    give_up: &'a GiveUp,
+}
+
+impl guided::Model for Decoder<'_> {
+    type Error = Refusal;
+
+    fn next(&mut self, tokens: &[Token]) -> Result<Vec<f32>, Refusal> {
+        if self.give_up.is_wanted() {
+            return Err(Refusal::cancelled());
+        }
+        let all = [&self.head[..], tokens].concat();
+        let (before, last) = all.split_at(all.len() - 1);
+        let shared = before.iter().zip(&self.seen).take_while(|(a, b)| a == b).count();
+        // whisper.cpp gives the logits of a single token only.
+        if let Some(missing) = before.get(shared..).filter(|missing| !missing.is_empty()) {
+            self.state.decode(missing, shared, self.threads).map_err(failed)?;
+        }
+        self.state.decode(last, before.len(), self.threads).map_err(failed)?;
+        self.seen = all;
+        let logits = self.state.get_logits().map_err(failed)?;
+        let texts = usize::try_from(self.end).ok().and_then(|end| logits.get(..=end)).unwrap_or(logits);
+        let highest = texts.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let whole = highest + texts.iter().map(|logit| (logit - highest).exp()).sum::<f32>().ln();
+        Ok(texts.iter().map(|logit| logit - whole).collect())
+    }
+}
+
 /// How an utterance is decoded: first with a context that fits it and beam
 /// search, then, if that is doubtful, with the full context and greedily.
 #[derive(Clone, Copy)]
@@ -288,6 +431,7 @@ impl Service for Whisper {
                 Ok(None)
             }
             events::AUDIO_STOP => self.transcribe().map(Some),
+            events::REHEAR => self.rehear(event.body()?).map(Some),
             _ => Ok(None),
         }
     }
@@ -304,12 +448,11 @@ fn check_file(path: &Path) -> Result<(), Refusal> {
     if magic == GGML_MAGIC { Ok(()) } else { Err(refuse("it is no ggml model")) }
 }
 
-fn check_language(language: &str) -> Result<(), Refusal> {
+fn check_language(language: &str) -> Result<i32, Refusal> {
     // The C function takes any text without a zero byte; codes are letters only.
     let plausible = !language.is_empty() && language.bytes().all(|b| b.is_ascii_lowercase());
-    if plausible && whisper_rs::get_lang_id(language).is_some() {
-        Ok(())
-    } else {
-        Err(Refusal::new(code::REQUEST, "the language is none that Whisper knows; write a code such as `en`"))
-    }
+    let id = if plausible { whisper_rs::get_lang_id(language) } else { None };
+    id.ok_or_else(|| {
+        Refusal::new(code::REQUEST, "the language is none that Whisper knows; write a code such as `en`")
+    })
 }
