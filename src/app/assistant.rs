@@ -220,7 +220,7 @@ impl Assistant {
         let mut context = self.context(request.session.as_deref());
         let shop = tokio::task::block_in_place(|| self.shop());
         let mut turn = Turn::new(shop.info.currency, self.model.is_some());
-        let mut event = self.listen(&request.input, &mut timings).await?;
+        let mut event = self.listen(&request.input, &shop.menu, &mut timings).await?;
         let answer = loop {
             let asked = Instant::now();
             match turn.update(event, &shop.menu, &context) {
@@ -274,7 +274,7 @@ impl Assistant {
         Ok((report, utterance))
     }
 
-    async fn listen(&self, input: &Input, timings: &mut Timings) -> Result<Event> {
+    async fn listen(&self, input: &Input, menu: &Menu, timings: &mut Timings) -> Result<Event> {
         match input {
             Input::Text(text) => {
                 let size = text.len();
@@ -284,7 +284,7 @@ impl Assistant {
             Input::Recording(path) => {
                 let started = Instant::now();
                 let ears = self.ears.as_ref().context("this run was started without hearing")?;
-                let heard = ears.hear(path).await;
+                let heard = ears.hear(path, menu).await;
                 timings.stt = Some(ms(started));
                 match heard {
                     Ok(words) => Ok(Event::Words(words)),

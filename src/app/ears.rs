@@ -2,6 +2,9 @@
 //! worker. Audio stays in memory and is dropped when the words are there.
 
 use super::folders::worker;
+use crate::dialog::menu::Menu;
+use crate::dialog::rehearing::{self, Expectation, Hearing};
+use crate::engines::speech::{Expected, Transcript};
 use crate::engines::{Address, Engine, EngineConfig, EngineError, Speech};
 use crate::models::onnx::{OnnxError, Runtime};
 use crate::models::{ModelDir, ModelError};
@@ -11,7 +14,7 @@ use crate::voice::vad::{Hysteresis, Vad, VadError, trim};
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What hearing needs.
 pub struct Ears {
@@ -85,16 +88,30 @@ impl Ears {
         self.speech.engine().warm().await
     }
 
-    /// The words in the recording at `path`; empty when nobody speaks.
+    /// The words in the recording at `path`; empty when nobody speaks. What sounds
+    /// like an order from `menu`, and is not sure, is heard twice.
     ///
     /// # Errors
     /// The recording cannot be read, or the engine gives no answer.
-    pub async fn hear(&self, path: &Path) -> Result<String, HearingError> {
+    pub async fn hear(&self, path: &Path, menu: &Menu) -> Result<String, HearingError> {
         let pcm = tokio::task::block_in_place(|| self.voiced(path))?;
         if pcm.is_empty() {
             return Ok(String::new());
         }
-        Ok(self.speech.transcribe(&pcm, self.deadline).await?.text)
+        let started = Instant::now();
+        let first = self.speech.transcribe(&pcm, self.deadline).await?;
+        let Some(utterance) = first.utterance else { return Ok(first.text) };
+        let heard = hearing(&first);
+        if !rehearing::is_worthwhile(menu, &heard) {
+            return Ok(heard.text);
+        }
+        let Expectation { phrases, prompt } = rehearing::expectation(menu);
+        let left = self.deadline.saturating_sub(started.elapsed());
+        // A second hearing that fails leaves the first.
+        let again = self.speech.rehear(utterance, Expected { phrases, prompt }, left).await;
+        let again = again.map_or_else(|_| Vec::new(), |again| again.alternatives);
+        let again = again.into_iter().map(|(text, mean_logprob)| Hearing { text, mean_logprob }).collect();
+        Ok(rehearing::choose(menu, heard, again).text)
     }
 
     /// The recording from the first to the last voiced sample.
@@ -110,4 +127,9 @@ impl Ears {
         let to_pcm = |sample: &f32| (sample.clamp(-1.0, 1.0) * f32::from(i16::MAX)) as i16;
         Ok(voiced.iter().map(to_pcm).collect())
     }
+}
+
+fn hearing(transcript: &Transcript) -> Hearing {
+    let mean_logprob = transcript.mean_logprob.unwrap_or(f32::NEG_INFINITY);
+    Hearing { text: transcript.text.clone(), mean_logprob }
 }

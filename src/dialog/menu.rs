@@ -66,10 +66,7 @@ impl Menu {
             }
         };
         for (index, item) in menu.items.iter().enumerate() {
-            for text in std::iter::once(&item.label()).chain(&item.synonyms) {
-                add(text, Meaning::Item(index));
-                add(&plural(text), Meaning::Item(index));
-            }
+            names(item).for_each(|text| add(&text, Meaning::Item(index)));
         }
         for (group, entry) in menu.groups.iter().enumerate() {
             for (value, option) in entry.values.iter().enumerate() {
@@ -89,11 +86,26 @@ impl Menu {
         menu
     }
 
+    /// Everything on the menu as the catalog writes it, with plurals.
+    pub fn wordings(&self) -> impl Iterator<Item = String> + '_ {
+        let values = self.groups.iter().flat_map(|group| &group.values);
+        let values = values.flat_map(|value| std::iter::once(&value.name).chain(&value.synonyms).cloned());
+        self.items.iter().flat_map(names).chain(values).chain(self.amounts.iter().cloned())
+    }
+
     /// The item's groups as indices into `groups`, in the item's order.
     pub fn groups_of(&self, item: usize) -> impl Iterator<Item = usize> + '_ {
         let ids = self.items.get(item).map_or(&[][..], |item| &item.option_groups);
         ids.iter().filter_map(|id| self.groups.iter().position(|group| group.id == *id))
     }
+}
+
+/// What an item is called, and several of it.
+fn names(item: &Product) -> impl Iterator<Item = String> + '_ {
+    std::iter::once(item.label()).chain(item.synonyms.iter().cloned()).flat_map(|text| {
+        let several = plural(&text);
+        [text, several]
+    })
 }
 
 /// The regular English plural of the last word.

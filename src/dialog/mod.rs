@@ -11,6 +11,7 @@ pub mod gate;
 pub mod menu;
 pub mod order;
 pub mod prompt;
+pub mod rehearing;
 pub mod reply;
 pub mod rules;
 pub mod size;

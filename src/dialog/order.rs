@@ -31,7 +31,7 @@ pub struct Reading {
 
 /// Words that carry no content in an order. Skipping them is free, and a fuzzy
 /// match must not swallow them.
-const FILLERS: &[&str] = &[
+pub(super) const FILLERS: &[&str] = &[
     "a", "an", "the", "and", "or", "with", "of", "in", "to", "for", "on", "it", "me", "my", "i", "we", "you",
     "would", "like", "want", "will", "have", "take", "get", "got", "can", "could", "may", "please", "order",
     "make", "made", "give", "need", "just", "also", "then", "uh", "um", "er", "hi", "hello", "hey", "there",
@@ -80,6 +80,13 @@ pub fn read(menu: &Menu, words: &[String]) -> Reading {
         .collect();
     let exact = matches.iter().all(|m| m.distance == 0.0);
     Reading { lines: gather(menu, &words, &matches), leftover, exact }
+}
+
+/// How many options `words` name, whether or not they name a drink.
+#[must_use]
+pub fn options(menu: &Menu, words: &[String]) -> usize {
+    let matches = best_cover(menu, &numbers_as_words(words));
+    matches.iter().filter(|m| matches!(m.meaning, Meaning::Choice { .. })).count()
 }
 
 /// Adds the drink that sounds nearest to the words left over, when at least one
