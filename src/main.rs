@@ -81,6 +81,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Catalog(cli::Catalog::Correct(arguments)) => correct(*arguments, &folders),
         Command::Catalog(cli::Catalog::Corrections { json }) => show_corrections(&folders, json),
         Command::Catalog(cli::Catalog::Stats { json }) => stats(&folders, json),
+        Command::Alerts(command) => alerts(command, &folders),
         Command::Models(command) => models(command, &folders),
         Command::Run(arguments) => {
             let socket = match arguments.socket {
@@ -308,6 +309,37 @@ fn show_corrections(folders: &Folders, as_json: bool) -> Result<ExitCode> {
     }
     Ok(ExitCode::SUCCESS)
 }
+
+fn alerts(command: cli::Alerts, folders: &Folders) -> Result<ExitCode> {
+    let catalog = Catalog::open(&folders.data)?;
+    match command {
+        cli::Alerts::List { json: true } => {
+            print(&format!("{}\n", json!({"alerts": catalog.alerts(ALERTS)?})))?;
+        }
+        cli::Alerts::List { json: false } => {
+            let alerts = catalog.alerts(ALERTS)?;
+            let line = |alert: &aisle::store::Alert| match (&alert.acknowledged_at, &alert.acknowledged_by) {
+                (Some(at), Some(by)) => {
+                    format!("{:>5}  {}  seen to by {by} at {at}\n", alert.id, alert.raised_at)
+                }
+                _ => format!("{:>5}  {}  waits\n", alert.id, alert.raised_at),
+            };
+            let text: String = alerts.iter().map(line).collect();
+            print(if text.is_empty() { "Nobody called.\n" } else { &text })?;
+        }
+        cli::Alerts::Ack { id, by } => {
+            ensure!(
+                catalog.acknowledge_alert(id, &by, Timestamp::now())?,
+                "no call {id} waits; `aisle alerts list` shows them"
+            );
+            print(&format!("Call {id} is seen to.\n"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Most alerts that are listed.
+const ALERTS: usize = 100;
 
 fn stats(folders: &Folders, as_json: bool) -> Result<ExitCode> {
     let catalog = Catalog::open(&folders.data)?;

@@ -9,9 +9,10 @@ use super::meaning::searched_by_meaning;
 use super::mouth::{Mouth, Utterance};
 use super::turn::{Answer, Command, Event, Turn};
 use crate::dialog::context::Context;
-use crate::dialog::findings::Found;
+use crate::dialog::findings::{Called, Found};
 use crate::dialog::freshness::Freshness;
 use crate::dialog::menu::Menu;
+use crate::dialog::occasion::Guide;
 use crate::dialog::prompt;
 use crate::dialog::tool::Tool;
 use crate::domain::turn::{Card, Timings, TurnReport};
@@ -20,10 +21,10 @@ use crate::engines::{Address, CompletionRequest, Engine, EngineConfig, LanguageM
 use crate::models::ModelDir;
 use crate::models::onnx::Runtime;
 use crate::settings::Settings;
-use crate::store::{Catalog, CatalogInfo, Edition, EmbedError, SearchRequest, StoreError};
+use crate::store::{AlertKind, Catalog, CatalogInfo, Edition, EmbedError, SearchRequest, StoreError};
 use anyhow::{Context as _, Result};
 use jiff::{Timestamp, Zoned};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -64,6 +65,7 @@ pub struct Parts {
 pub struct Assistant {
     catalog: Catalog,
     shop: RwLock<Arc<Shop>>,
+    guide: Guide,
     settings: Settings,
     ears: Option<Ears>,
     mouth: Option<Mouth>,
@@ -76,16 +78,29 @@ struct Shop {
     edition: Edition,
     info: CatalogInfo,
     menu: Menu,
+    /// Names of areas by their signs.
+    areas: BTreeMap<String, String>,
 }
 
 impl Shop {
     fn read(catalog: &Catalog) -> Result<Self, StoreError> {
         // First, so that a change in between is noticed later, not missed.
         let edition = catalog.edition()?;
-        let menu = Menu::new(catalog.made_to_order()?, catalog.option_groups()?);
-        Ok(Self { edition, info: catalog.info()?, menu })
+        let items = catalog.made_to_order()?;
+        let counters: BTreeSet<String> =
+            items.iter().filter_map(|item| item.category.first().cloned()).collect();
+        let mut goods = Vec::new();
+        for counter in &counters {
+            goods.extend(catalog.in_category(&[counter], COUNTER)?);
+        }
+        let menu = Menu::new(items, catalog.option_groups()?).beside(&goods);
+        let areas = catalog.areas()?.into_iter().map(|area| (area.id, area.name)).collect();
+        Ok(Self { edition, info: catalog.info()?, menu, areas })
     }
 }
+
+/// Most products of a counter whose names are told from the menu's.
+const COUNTER: usize = 500;
 
 #[derive(Default)]
 struct Sessions {
@@ -116,8 +131,9 @@ impl Assistant {
             _ => None,
         };
         let model = language_model(&models, &settings)?;
+        let guide = guide(&settings)?;
         let sessions = Mutex::default();
-        Ok(Self { catalog, shop, settings, ears, mouth, model, sessions })
+        Ok(Self { catalog, shop, guide, settings, ears, mouth, model, sessions })
     }
 
     /// Makes products that came with an import or a correction ready for search by
@@ -217,21 +233,21 @@ impl Assistant {
     ) -> Result<(TurnReport, Option<Utterance>)> {
         let started = Instant::now();
         let mut timings = Timings::default();
-        let mut context = self.context(request.session.as_deref());
+        let context = self.context(request.session.as_deref());
         let shop = tokio::task::block_in_place(|| self.shop());
-        let mut turn = Turn::new(shop.info.currency, self.model.is_some());
+        let mut turn = Turn::new(context, shop.info.currency, self.model.is_some());
         let mut event = self.listen(&request.input, &shop.menu, &mut timings).await?;
         let answer = loop {
             let asked = Instant::now();
-            match turn.update(event, &shop.menu, &context) {
+            match turn.update(event, &shop.menu) {
                 Command::LookUp(tool) => {
                     add(&mut timings.understand, asked);
                     let looked = Instant::now();
-                    event = tokio::task::block_in_place(|| self.look_up(&shop, tool));
+                    event = tokio::task::block_in_place(|| self.look_up(&shop, tool, turn.context()));
                     add(&mut timings.search, looked);
                 }
                 Command::AskModel(prompt) => {
-                    event = self.ask_model(prompt).await;
+                    event = self.ask_model(prompt, turn.words()).await;
                     add(&mut timings.understand, asked);
                 }
                 Command::Answer(answer) => break *answer,
@@ -240,7 +256,15 @@ impl Assistant {
         timings.reply = Some(ms(started));
         let cards = cards(&answer, &shop.info);
         timings.first_card = (!cards.is_empty()).then(|| ms(started));
-        self.remember(request.session.as_deref(), &mut context, &answer, &cards);
+        let transcript = turn.words().to_owned();
+        let context = turn.into_context();
+        let order = context.order.clone();
+        self.remember(request.session.as_deref(), context, &answer);
+        let main = answer.main().context("a turn has a step")?;
+        let (intent, tier) = (main.understanding.tool.intent(), main.understanding.tier);
+        let tool = main.understanding.tool.report();
+        let others = answer.steps.iter().filter(|step| !std::ptr::eq(*step, main));
+        let also = others.map(|step| step.understanding.tool.report()).collect();
         let mut degraded = answer.degraded;
         let utterance = match &self.mouth {
             Some(mouth) if request.speak => {
@@ -259,12 +283,13 @@ impl Assistant {
         timings.total = ms(started);
         let report = TurnReport {
             id: request.id.clone(),
-            transcript: turn.words().to_owned(),
-            intent: answer.understanding.tool.intent(),
-            tier: answer.understanding.tier,
-            tool: answer.understanding.tool.report(),
+            transcript,
+            intent,
+            tier,
+            tool,
+            also,
             cards,
-            order: context.order,
+            order,
             reply: answer.reply.text,
             speech: answer.reply.speech,
             facts: answer.reply.facts,
@@ -295,21 +320,30 @@ impl Assistant {
         }
     }
 
-    fn look_up(&self, shop: &Shop, tool: Tool) -> Event {
+    fn look_up(&self, shop: &Shop, tool: Tool, context: &Context) -> Event {
+        let calls = tool == Tool::CallStaff;
         let shelves = Shelves {
             catalog: &self.catalog,
             info: &shop.info,
             menu: &shop.menu,
             settings: &self.settings,
+            guide: &self.guide,
+            areas: &shop.areas,
             now: &Zoned::now(),
+            context,
         };
         match shelves.look_up(tool) {
-            Ok(findings) => Event::Found(Box::new(findings)),
+            Ok(mut findings) => {
+                if calls {
+                    findings.called = Some(self.call_staff());
+                }
+                Event::Found(Box::new(findings))
+            }
             Err(error) => Event::LookupFailed(error.to_string()),
         }
     }
 
-    async fn ask_model(&self, prompt: Vec<prompt::Segment>) -> Event {
+    async fn ask_model(&self, prompt: Vec<prompt::Segment>, words: &str) -> Event {
         let Some(model) = &self.model else {
             return Event::ModelFailed("there is no language model".into());
         };
@@ -325,7 +359,13 @@ impl Assistant {
             deadline: Duration::from_secs_f64(self.settings.llm.deadline_seconds),
         };
         match model.complete(request).await {
-            Ok(completion) => Event::ModelAnswered(completion.text),
+            Ok(completion) => {
+                let named = prompt::named(&completion.text);
+                let likeness = tokio::task::block_in_place(|| {
+                    named.and_then(|named| self.catalog.likeness(words, &named))
+                });
+                Event::ModelAnswered { completion: completion.text, likeness }
+            }
             Err(error) => Event::ModelFailed(error.to_string()),
         }
     }
@@ -345,14 +385,22 @@ impl Assistant {
             .unwrap_or_default()
     }
 
-    fn remember(&self, session: Option<&str>, context: &mut Context, answer: &Answer, cards: &[Card]) {
-        context.show(cards.iter().map(|card| card.sku.clone()));
-        if answer.findings.too_many.is_none() {
-            context.order.extend(answer.findings.lines.iter().map(|priced| priced.line.clone()));
+    /// Raises an alert that somebody of the shop must acknowledge.
+    fn call_staff(&self) -> Called {
+        match self.catalog.raise_alert(AlertKind::CallStaff, Timestamp::now()) {
+            Ok(true) => Called::Now,
+            Ok(false) => Called::Before,
+            Err(error) => {
+                tracing::error!(%error, "a call for staff could not be recorded");
+                Called::Failed
+            }
         }
+    }
+
+    fn remember(&self, session: Option<&str>, context: Context, answer: &Answer) {
         let Some(session) = session else { return };
         let mut sessions = self.sessions();
-        if matches!(answer.understanding.tool, Tool::Goodbye) {
+        if answer.steps.last().is_some_and(|step| step.understanding.tool == Tool::Goodbye) {
             sessions.contexts.remove(session);
             return;
         }
@@ -361,8 +409,19 @@ impl Assistant {
                 sessions.contexts.iter().min_by_key(|(_, (_, used))| *used).map(|(id, _)| id.clone());
             oldest.and_then(|id| sessions.contexts.remove(&id));
         }
-        sessions.contexts.insert(session.to_owned(), (context.clone(), Instant::now()));
+        sessions.contexts.insert(session.to_owned(), (context, Instant::now()));
     }
+}
+
+/// The shop's occasions: its own file's, else those of the program.
+fn guide(settings: &Settings) -> Result<Guide> {
+    let path = &settings.dialog.occasions;
+    if path.is_empty() {
+        return Ok(Guide::shipped());
+    }
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read the occasions in {path}"))?;
+    Guide::read(&text).with_context(|| format!("the occasions in {path} are not usable"))
 }
 
 fn language_model(models: &ModelDir, settings: &Settings) -> Result<Option<LanguageModel>> {
@@ -392,9 +451,17 @@ fn cards(answer: &Answer, info: &CatalogInfo) -> Vec<Card> {
         location: found.product.location.clone(),
         reason: if alternative { format!("instead: {}", found.reason) } else { found.reason.clone() },
     };
-    let findings = &answer.findings;
-    let found = findings.found.iter().map(|found| card(found, false));
-    found.chain(findings.alternatives.iter().map(|found| card(found, true))).collect()
+    // What was asked last comes first.
+    let mut cards: Vec<Card> = Vec::new();
+    for step in answer.steps.iter().rev() {
+        let found = step.findings.found.iter().map(|found| card(found, false));
+        for card in found.chain(step.findings.alternatives.iter().map(|found| card(found, true))) {
+            if !cards.iter().any(|known| known.sku == card.sku) {
+                cards.push(card);
+            }
+        }
+    }
+    cards
 }
 
 /// When price and stock were both sure.

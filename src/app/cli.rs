@@ -27,6 +27,9 @@ pub enum Command {
     /// The mirrored catalog.
     #[command(subcommand)]
     Catalog(Catalog),
+    /// Calls for a person that shoppers made.
+    #[command(subcommand)]
+    Alerts(Alerts),
     /// The model files.
     #[command(subcommand)]
     Models(Models),
@@ -105,6 +108,24 @@ pub enum Catalog {
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Alerts {
+    /// Those that wait, then the latest others.
+    List {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say that somebody has seen to one.
+    Ack {
+        /// Its number, as `aisle alerts list` shows it.
+        id: i64,
+        /// Who it was.
+        #[arg(long, default_value = "a colleague")]
+        by: String,
     },
 }
 

@@ -1,13 +1,16 @@
 //! Performs tool calls: asks the catalog and the settings, and returns plain
 //! findings. The only place where a tool call meets the store.
 
-use crate::dialog::findings::{Findings, Found, Offer, PricedLine};
+use crate::dialog::context::Context;
+use crate::dialog::findings::{Findings, Found, Note, Offer};
 use crate::dialog::freshness::{Freshness, Moment};
 use crate::dialog::menu::Menu;
-use crate::dialog::order::HeardLine;
-use crate::dialog::tool::{Constraints, ListItem, Subject, Tool, Topic};
-use crate::domain::turn::OrderLine;
-use crate::domain::{AsOf, Cents, Product, moment};
+use crate::dialog::occasion::Guide;
+use crate::dialog::refer::{all_words, content, kind};
+use crate::dialog::tool::{Constraints, Subject, Than, Tool, Topic};
+use crate::dialog::words::stem;
+use crate::domain::product::AllergenFact;
+use crate::domain::{AsOf, Cents, Sku, moment};
 use crate::settings::Settings;
 use crate::store::{Catalog, CatalogInfo, Filters, Hit, SearchOutcome, SearchRequest, StoreError};
 use jiff::{Timestamp, Zoned};
@@ -18,9 +21,14 @@ pub struct Shelves<'a> {
     pub catalog: &'a Catalog,
     pub info: &'a CatalogInfo,
     pub menu: &'a Menu,
+    pub guide: &'a Guide,
+    /// What shoppers call each area, by its sign.
+    pub areas: &'a BTreeMap<String, String>,
     pub settings: &'a Settings,
     /// The present, where the shop's clocks are.
     pub now: &'a Zoned,
+    /// The conversation so far.
+    pub context: &'a Context,
 }
 
 impl Shelves<'_> {
@@ -34,24 +42,45 @@ impl Shelves<'_> {
             Tool::FindProducts { query, constraints } | Tool::Recommend { query, constraints } => {
                 self.find(&mut findings, &query, &constraints)?;
             }
-            Tool::LocateProduct(subject) | Tool::GetPrice(subject) | Tool::CheckStock(subject) => {
-                self.about(&mut findings, &subject)?;
+            Tool::NarrowProducts { query, constraints, shown, than } => {
+                self.narrow(&mut findings, &query, &constraints, &shown, than)?;
             }
-            Tool::CheckFacts { subject, .. } => self.about(&mut findings, &subject)?,
-            Tool::Refuse { subject: Some(subject), .. } => self.about(&mut findings, &subject)?,
+            Tool::ShowProducts { subject }
+            | Tool::LocateProduct(subject)
+            | Tool::GetPrice(subject)
+            | Tool::CheckStock(subject)
+            | Tool::CheckFacts { subject, .. }
+            | Tool::Refuse { subject: Some(subject), .. } => self.about(&mut findings, &subject)?,
+            Tool::ListOptions { subject, group } => {
+                self.choices(&mut findings, &subject, group.as_deref())?
+            }
             Tool::CompareProducts { subjects } => self.compare(&mut findings, &subjects)?,
-            Tool::AddToList { items } => self.add(&mut findings, &items)?,
-            Tool::OrderDrinks { lines, others } => {
-                self.order(&mut findings, &lines);
-                self.add(&mut findings, &others)?;
+            Tool::FindPairings { subject, kind } => self.pair(&mut findings, &subject, kind.as_deref())?,
+            Tool::FindSubstitutes { subject } => self.substitute(&mut findings, &subject)?,
+            Tool::PlanOccasion { occasion, people, constraints } => {
+                self.plan(&mut findings, &occasion, people, constraints)?;
             }
+            Tool::AddToList { items } => self.add(&mut findings, &items)?,
+            Tool::OrderDrinks { lines, others } => self.order(&mut findings, &lines, &others)?,
+            Tool::ChangeList { changes } => self.change(&mut findings, &changes)?,
+            Tool::RemoveFromList { lines } => self.remove(&mut findings, &lines)?,
+            Tool::ClearList => self.clear(&mut findings)?,
+            Tool::Undo => self.undo(&mut findings)?,
+            Tool::ReviewList | Tool::ConfirmList => self.review(&mut findings)?,
+            Tool::Agree => self.agree(&mut findings)?,
+            Tool::Decline => self.decline(&mut findings)?,
             Tool::StoreFact { topic } => findings.store_fact = Some(self.store_fact(topic)),
             Tool::CallStaff => findings.store_fact = Some(self.store_fact(Topic::ServiceDesk)),
             Tool::ListPromotions => self.offers(&mut findings)?,
+            Tool::Repeat => findings.repeated = self.context.said().cloned().map(Box::new),
             Tool::Help
+            | Tool::SmallTalk
+            | Tool::Acknowledge
+            | Tool::Mind { .. }
             | Tool::Greet
             | Tool::Goodbye
             | Tool::Refuse { subject: None, .. }
+            | Tool::AskFor { .. }
             | Tool::AskAgain
             | Tool::HeardNothing
             | Tool::CannotHear
@@ -71,6 +100,8 @@ impl Shelves<'_> {
     fn judge(&self, found: &mut Found) {
         let now = self.now.timestamp();
         let (product, limits) = (&found.product, &self.settings.catalog);
+        let place = product.location.as_ref();
+        found.area = place.and_then(|place| self.areas.get(&place.aisle).cloned());
         found.price_cents = product.price_at(now);
         found.offer = product.offer(now).map(|offer| {
             let until = offer.until.as_deref();
@@ -110,7 +141,7 @@ impl Shelves<'_> {
         Ok(())
     }
 
-    fn find(
+    pub(super) fn find(
         &self,
         findings: &mut Findings,
         query: &str,
@@ -122,17 +153,163 @@ impl Shelves<'_> {
             filters: Filters { moment: Some(self.now.timestamp()), ..filters(constraints) },
             ..SearchRequest::default()
         };
+        let wishes = constraints.wishes();
+        if wishes.is_empty() {
+            take(findings, required(self.catalog, &request, constraints.cheapest_first)?);
+            if findings.no_match && !constraints.is_empty() && !query.is_empty() {
+                // The nearest without what was required, told as what they are.
+                let words = [std::slice::from_ref(&request.text), &constraints.dietary].concat().join(" ");
+                let request = SearchRequest {
+                    text: words,
+                    filters: Filters { moment: Some(self.now.timestamp()), ..Filters::default() },
+                    ..request
+                };
+                let mut near = Findings::none(Tool::AskAgain, findings.currency);
+                take(&mut near, required(self.catalog, &request, constraints.cheapest_first)?);
+                // What a label names as in it is never offered to who must not have it.
+                let has = |found: &Found| {
+                    let on_label = |word: &String| {
+                        matches!(
+                            found.product.allergen(word),
+                            AllergenFact::Contains | AllergenFact::MayContain
+                        )
+                    };
+                    constraints.free_from.iter().any(on_label)
+                };
+                near.found.retain(|found| !has(found));
+                findings.relaxed = !near.found.is_empty();
+                if findings.relaxed {
+                    findings.alternatives = near.found.into_iter().take(NEAR).collect();
+                } else {
+                    findings.alternatives.retain(|found| !has(found));
+                }
+            }
+            return Ok(());
+        }
+        // What fulfils more wishes comes first; the kind of thing must be right.
+        let request = SearchRequest { limit: MANY, ..request };
         take(findings, required(self.catalog, &request, constraints.cheapest_first)?);
+        let wishes: Vec<String> = wishes.iter().map(|word| stem(word)).collect();
+        let fulfilled = |found: &Found| {
+            let words = all_words(&found.product);
+            wishes.iter().filter(|wish| words.contains(wish)).count()
+        };
+        findings.found.sort_by_cached_key(|found| std::cmp::Reverse(fulfilled(found)));
+        findings.found.truncate(self.settings.catalog.results as usize);
         Ok(())
     }
 
-    fn about(&self, findings: &mut Findings, subject: &Subject) -> Result<(), StoreError> {
+    /// What was searched, as different from what is shown as it is wished.
+    fn narrow(
+        &self,
+        findings: &mut Findings,
+        query: &str,
+        constraints: &Constraints,
+        shown: &[Sku],
+        than: Option<Than>,
+    ) -> Result<(), StoreError> {
+        let request = SearchRequest {
+            text: query.to_owned(),
+            limit: MANY,
+            filters: Filters { moment: Some(self.now.timestamp()), ..filters(constraints) },
+            ..SearchRequest::default()
+        };
+        take(findings, required(self.catalog, &request, constraints.cheapest_first)?);
+        if let Some(than) = than {
+            let beside = self.catalog.products(shown)?;
+            let now = self.now.timestamp();
+            let first = beside.first();
+            let cents = first.and_then(|product| product.price_at(now));
+            let size = first.and_then(content);
+            let unit = first.and_then(|product| product.pack.as_ref()).map(|pack| pack.unit);
+            let is_so = |found: &Found| {
+                let (price, pack) = (found.product.price_at(now), content(&found.product));
+                let alike = found
+                    .product
+                    .pack
+                    .as_ref()
+                    .map(|pack| pack.unit)
+                    .is_some_and(|own| unit.is_some_and(|unit| own.base_unit() == unit.base_unit()));
+                match than {
+                    Than::Cheaper => price.zip(cents).is_some_and(|(a, b)| a < b),
+                    Than::Dearer => price.zip(cents).is_some_and(|(a, b)| a > b),
+                    Than::Bigger => alike && pack.zip(size).is_some_and(|(a, b)| a > b),
+                    Than::Smaller => alike && pack.zip(size).is_some_and(|(a, b)| a < b),
+                    Than::Other => !shown.contains(&found.product.sku),
+                }
+            };
+            findings.found.retain(is_so);
+            if findings.found.is_empty()
+                && than != Than::Other
+                && let Some(kind) = first.and_then(kind)
+            {
+                // "Something cheaper" than duct tape may be another tape.
+                let request = SearchRequest { text: kind, ..request };
+                take(findings, required(self.catalog, &request, constraints.cheapest_first)?);
+                let category = first.map(|product| product.category.clone()).unwrap_or_default();
+                findings.found.retain(|found| found.product.category == category && is_so(found));
+            }
+            if findings.found.is_empty() {
+                findings.note = Some(Note::None(than));
+                findings.no_match = false;
+                findings.alternatives.clear();
+                findings.found =
+                    beside.into_iter().take(1).map(|product| Found::new(product, "shown before")).collect();
+            }
+        }
+        if findings.no_match {
+            // What was there before the new wish is still the nearest.
+            findings.alternatives = self
+                .context
+                .shown()
+                .iter()
+                .take(3)
+                .map(|known| Found::new(known.product.clone(), "shown before"))
+                .collect();
+        }
+        findings.found.truncate(self.settings.catalog.results as usize);
+        Ok(())
+    }
+
+    pub(super) fn about(&self, findings: &mut Findings, subject: &Subject) -> Result<(), StoreError> {
         match subject {
             Subject::Query { query, constraints } => self.find(findings, query, constraints)?,
             Subject::Sku { sku } => match self.catalog.product(sku)? {
                 Some(product) => findings.found.push(Found::new(product, "you asked about it")),
                 None => findings.no_match = true,
             },
+            Subject::Line { line } => {
+                let Some(line) = self.context.order.get(*line) else {
+                    findings.no_match = true;
+                    return Ok(());
+                };
+                match self.catalog.product(&line.sku)? {
+                    Some(product) => {
+                        findings.lines.push(self.priced(line, Some(&product)));
+                        findings.found.push(Found::new(product, "on your list"));
+                    }
+                    None => findings.no_match = true,
+                }
+            }
+            Subject::Several { subjects } => {
+                for subject in subjects {
+                    let mut one = Findings::none(Tool::AskAgain, findings.currency);
+                    self.about(&mut one, subject)?;
+                    findings.lines.append(&mut one.lines);
+                    let known =
+                        |found: &Found| findings.found.iter().any(|f| f.product.sku == found.product.sku);
+                    let first = one.found.into_iter().find(|found| !known(found));
+                    findings.partly |= first.is_none();
+                    findings.found.extend(first);
+                    if findings.alternatives.is_empty() {
+                        findings.alternatives = one.alternatives;
+                    }
+                }
+                findings.no_match = findings.found.is_empty();
+                if !findings.no_match {
+                    findings.alternatives.clear();
+                }
+            }
         }
         Ok(())
     }
@@ -156,81 +333,6 @@ impl Shelves<'_> {
         Ok(())
     }
 
-    fn add(&self, findings: &mut Findings, items: &[ListItem]) -> Result<(), StoreError> {
-        for item in items {
-            let mut one = Findings::none(Tool::AskAgain, findings.currency);
-            self.about(&mut one, &item.subject)?;
-            match one.found.into_iter().next() {
-                Some(found) => {
-                    findings.other_size |= one.other_size;
-                    let line = OrderLine {
-                        sku: found.product.sku.clone(),
-                        title: found.product.label(),
-                        quantity: item.quantity,
-                        options: BTreeMap::new(),
-                        defaults: BTreeMap::new(),
-                    };
-                    let price = found.product.price_at(self.now.timestamp());
-                    self.take_line(findings, line, price);
-                    findings.found.push(Found { reason: "added".into(), ..found });
-                }
-                None if findings.alternatives.is_empty() => findings.alternatives = one.alternatives,
-                None => {}
-            }
-        }
-        findings.no_match = findings.lines.is_empty();
-        if !findings.no_match {
-            findings.alternatives.clear();
-        }
-        Ok(())
-    }
-
-    fn order(&self, findings: &mut Findings, lines: &[HeardLine]) {
-        for heard in lines {
-            let Some(index) = self.menu.items.iter().position(|item| item.label() == heard.item) else {
-                continue;
-            };
-            let product = &self.menu.items[index];
-            let groups = self.menu.groups_of(index).filter_map(|group| self.menu.groups.get(group));
-            let defaults = groups
-                .filter(|group| !heard.options.contains_key(&group.id))
-                .filter_map(|group| Some((group.id.clone(), group.default.clone()?)))
-                .collect();
-            let line = OrderLine {
-                sku: product.sku.clone(),
-                title: product.label(),
-                quantity: heard.quantity,
-                options: heard.options.clone(),
-                defaults,
-            };
-            let price = self.line_price(product, &line);
-            self.take_line(findings, line, price);
-            if !findings.found.iter().any(|found| found.product.sku == product.sku) {
-                findings.found.push(Found::new(product.clone(), "ordered"));
-            }
-        }
-    }
-
-    /// The product's price with what its options add; leaving something out
-    /// costs nothing.
-    fn line_price(&self, product: &Product, line: &OrderLine) -> Option<Cents> {
-        let chosen = line.options.iter().chain(&line.defaults);
-        let added: Cents = chosen
-            .filter(|(_, words)| !words.starts_with("no "))
-            .filter_map(|(id, words)| self.menu.groups.iter().find(|group| group.id == *id)?.value(words))
-            .map(|value| value.price_delta_cents)
-            .sum();
-        Some((product.price_at(self.now.timestamp())? + added).max(0))
-    }
-
-    fn take_line(&self, findings: &mut Findings, line: OrderLine, unit_cents: Option<Cents>) {
-        let limit = self.settings.dialog.max_quantity;
-        if line.quantity > limit {
-            findings.too_many = Some(limit);
-        }
-        findings.lines.push(PricedLine { line, unit_cents });
-    }
-
     fn store_fact(&self, topic: Topic) -> (&'static str, String) {
         let store = &self.settings.store;
         match topic {
@@ -243,6 +345,12 @@ impl Shelves<'_> {
         }
     }
 }
+
+/// Most products offered where none has what was required.
+const NEAR: usize = 3;
+
+/// Hits among which a cheaper or bigger one is looked for.
+const MANY: usize = 24;
 
 /// Searches, the cheapest hit first where that is wished.
 ///

@@ -1,6 +1,7 @@
 //! The assistant put together: the turn as a pure state machine, and the loop
 //! that carries out its commands on the catalog, the engines and the voice.
 
+pub mod advice;
 pub mod ask;
 pub mod assistant;
 pub mod cli;
@@ -8,6 +9,7 @@ pub mod corrections;
 pub mod doctor;
 pub mod ears;
 pub mod folders;
+pub mod listing;
 pub mod lookup;
 pub mod meaning;
 pub mod mirror;

@@ -11,22 +11,81 @@ const DIETARY: &[(&[&str], &str)] = &[
     (&["vegan"], "vegan"),
     (&["plant", "based"], "vegan"),
     (&["vegetarian"], "vegetarian"),
-    (&["gluten", "free"], "gluten-free"),
-    (&["without", "gluten"], "gluten-free"),
-    (&["no", "gluten"], "gluten-free"),
-    (&["lactose", "free"], "lactose-free"),
-    (&["without", "lactose"], "lactose-free"),
-    (&["sugar", "free"], "sugar-free"),
     (&["sugarless"], "sugar-free"),
-    (&["no", "sugar"], "sugar-free"),
-    (&["without", "sugar"], "sugar-free"),
+    (&["no", "added", "sugar"], "no-added-sugar"),
+    (&["nonfat"], "fat-free"),
+    // No allergen's absence: such creamers may hold milk protein.
+    (&["non", "dairy"], "dairy-free"),
+    (&["nondairy"], "dairy-free"),
+    (&["keto", "friendly"], "keto"),
+    (&["keto"], "keto"),
+    (&["ketogenic"], "keto"),
+    (&["paleo"], "paleo"),
+    (&["usda", "certified", "organic"], "organic"),
+    (&["usda", "organic"], "organic"),
+    (&["certified", "organic"], "organic"),
     (&["organic"], "organic"),
     (&["halal"], "halal"),
     (&["kosher"], "kosher"),
-    (&["low", "sodium"], "low-sodium"),
-    (&["low", "salt"], "low-sodium"),
     (&["fair", "trade"], "fair-trade"),
     (&["fairtrade"], "fair-trade"),
+];
+
+/// What is said to be absent ("fat free", "without sugar"), and the dietary word for it.
+const ABSENT: &[(&str, &str)] = &[
+    ("gluten", "gluten-free"),
+    ("lactose", "lactose-free"),
+    ("sugar", "sugar-free"),
+    ("fat", "fat-free"),
+    ("gmo", "non-gmo"),
+    ("gmos", "non-gmo"),
+    ("grain", "grain-free"),
+    ("caffeine", "caffeine-free"),
+];
+
+/// Other things that products are free from; catalogs state them as they are said.
+const SUBSTANCES: &[&str] = &[
+    "alcohol",
+    "aluminium",
+    "aluminum",
+    "ammonia",
+    "bpa",
+    "fluoride",
+    "formaldehyde",
+    "fragrance",
+    "latex",
+    "lead",
+    "msg",
+    "oil",
+    "paraben",
+    "parabens",
+    "phthalate",
+    "phthalates",
+    "preservatives",
+    "silicone",
+    "sulfate",
+    "sulfates",
+    "sulphate",
+    "sulphates",
+    "talc",
+];
+
+/// Nutrients as said after "low" or "high in", and the dietary words for little and
+/// for much of them; empty where it is no claim.
+const NUTRIENTS: &[(&str, &str, &str)] = &[
+    ("sodium", "low-sodium", ""),
+    ("salt", "low-sodium", ""),
+    ("sugar", "low-sugar", ""),
+    ("carb", "low-carb", ""),
+    ("carbs", "low-carb", ""),
+    ("carbohydrate", "low-carb", ""),
+    ("fat", "low-fat", ""),
+    ("calorie", "low-calorie", ""),
+    ("calories", "low-calorie", ""),
+    ("cholesterol", "low-cholesterol", ""),
+    ("protein", "", "high-protein"),
+    ("fiber", "", "high-fiber"),
+    ("fibre", "", "high-fiber"),
 ];
 
 /// Allergens as said, and as labels state them (regulation EU 1169/2011,
@@ -46,6 +105,10 @@ const ALLERGENS: &[(&str, &[&str])] = &[
     ("eggs", &["egg"]),
     ("egg", &["egg"]),
     ("gluten", &["gluten"]),
+    ("coeliac", &["gluten"]),
+    ("coeliacs", &["gluten"]),
+    ("celiac", &["gluten"]),
+    ("celiacs", &["gluten"]),
     ("wheat", &["wheat"]),
     ("soy", &["soy"]),
     ("soya", &["soy"]),
@@ -68,6 +131,21 @@ pub fn allergens_named(word: &str) -> &'static [&'static str] {
     ALLERGENS.iter().find(|(said, _)| *said == word).map_or(&[], |(_, stated)| stated)
 }
 
+/// The label words for all allergens said in `words`, each once.
+#[must_use]
+pub fn allergens_in(words: &[String]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for word in words {
+        for stated in allergens_named(word) {
+            if !found.iter().any(|known| known == stated) {
+                found.push((*stated).to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
 /// The dietary words said anywhere in `words`, as the catalog states them.
 #[must_use]
 pub fn dietary_named(words: &[String]) -> Vec<String> {
@@ -77,14 +155,105 @@ pub fn dietary_named(words: &[String]) -> Vec<String> {
 
 fn take_dietary(words: &mut Vec<String>) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
+    let add = |found: &mut Vec<String>, stated: &str| {
+        if !found.iter().any(|known| known == stated) {
+            found.push(stated.to_owned());
+        }
+    };
     for (said, stated) in DIETARY {
         while take(words, said) {
-            if !found.iter().any(|known| known == stated) {
-                found.push((*stated).to_owned());
-            }
+            add(&mut found, stated);
         }
     }
+    let mut at = 0;
+    while at < words.len() {
+        if let Some((all, used)) = levels_at(words, at) {
+            all.iter().for_each(|stated| add(&mut found, stated));
+            words.drain(at..at + used);
+            continue;
+        }
+        let Some((things, used)) = absence_at(words, at) else {
+            at += 1;
+            continue;
+        };
+        // "BPA and GMO free": the other thing stays, in its short form.
+        let (diets, others): (Vec<String>, Vec<String>) =
+            things.into_iter().partition(|thing| diet_without(thing).is_some());
+        if diets.is_empty() {
+            at += used;
+            continue;
+        }
+        diets.iter().filter_map(|thing| diet_without(thing)).for_each(|stated| add(&mut found, stated));
+        let left = others.into_iter().flat_map(|thing| [thing, "free".to_owned()]);
+        words.splice(at..at + used, left.collect::<Vec<_>>());
+    }
     found
+}
+
+/// The dietary word for the absence of a thing.
+fn diet_without(thing: &str) -> Option<&'static str> {
+    ABSENT.iter().find(|(said, _)| *said == thing).map(|(_, stated)| *stated)
+}
+
+/// "low sugar", "low in sugar and fat": the dietary words, and how many words say them.
+fn levels_at(words: &[String], at: usize) -> Option<(Vec<&'static str>, usize)> {
+    let word = |ahead: usize| words.get(at + ahead).map_or("", String::as_str);
+    let mut used = if word(1) == "in" { 2 } else { 1 };
+    let mut all = Vec::new();
+    while let Some((_, low, high)) = NUTRIENTS.iter().find(|(said, ..)| *said == word(used)) {
+        let stated = match word(0) {
+            "low" | "reduced" => low,
+            "high" => high,
+            "rich" if word(1) == "in" => high,
+            _ => "",
+        };
+        if stated.is_empty() {
+            break;
+        }
+        all.push(stated);
+        used += if word(used + 1) == "and" { 2 } else { 1 };
+    }
+    // A last "and" leads to something else.
+    used -= usize::from(word(used - 1) == "and");
+    (!all.is_empty()).then_some((all, used))
+}
+
+/// The things whose absence is said at a word, and how many words say it: "without
+/// sugar", "gluten and soy free", "free from milk".
+fn absence_at(words: &[String], at: usize) -> Option<(Vec<String>, usize)> {
+    let word = |ahead: usize| words.get(at + ahead).map_or("", String::as_str);
+    let is_thing = |said: &str| {
+        diet_without(said).is_some() || !allergens_named(said).is_empty() || SUBSTANCES.contains(&said)
+    };
+    let lead = match (word(0), word(1)) {
+        ("without", "any") | ("free", "of" | "from") => 2,
+        ("without" | "no" | "non" | "zero", _) | ("not", "alcoholic") => 1,
+        _ => 0,
+    };
+    if lead > 0 {
+        return match word(lead) {
+            "alcoholic" => Some((vec!["alcohol".to_owned()], lead + 1)),
+            said if is_thing(said) => Some((vec![said.to_owned()], lead + 1)),
+            _ => None,
+        };
+    }
+    let mut things: Vec<String> = Vec::new();
+    let mut used = 0;
+    // "Milk and sugar free gum" wants milk: only what nobody buys as such is in a list.
+    let is_listed = |said: &str| {
+        diet_without(said).is_some()
+            || matches!(said, "dairy" | "egg" | "nut" | "peanut" | "soy" | "wheat")
+            || (SUBSTANCES.contains(&said) && !matches!(said, "alcohol" | "lead" | "oil"))
+    };
+    while is_thing(word(used)) && (word(used + 1) == "free" || is_listed(word(used))) {
+        things.push(word(used).to_owned());
+        used += 1;
+        if word(used) == "free" {
+            return Some((things, used + 1));
+        }
+        used += usize::from(matches!(word(used), "and" | "or"));
+    }
+    None
 }
 
 /// Removes the first run of `said` from `words`; false when there is none.
@@ -103,25 +272,37 @@ pub fn take_constraints(words: &mut Vec<String>) -> Constraints {
     take_free_from(words, &mut constraints.free_from);
     for said in [
         &["for", "less", "than"][..],
+        &["not", "more", "than"],
+        &["no", "more", "than"],
         &["less", "than"],
+        &["lower", "than"],
+        &["cheaper", "than"],
         &["under"],
         &["below"],
-        &["cheaper", "than"],
         &["up", "to"],
         &["at", "most"],
-        &["no", "more", "than"],
     ] {
         if let Some(cents) = take_price(words, said) {
             constraints.max_price_cents = Some(cents);
         }
     }
-    for said in [&["more", "than"][..], &["over"], &["above"], &["at", "least"]] {
+    for said in [&["more", "than"][..], &["higher", "than"], &["over"], &["above"], &["at", "least"]] {
         if let Some(cents) = take_price(words, said) {
             constraints.min_price_cents = Some(cents);
         }
     }
     for said in [&["in", "stock"][..], &["available"]] {
         constraints.in_stock |= take(words, said);
+    }
+    for said in [
+        &["costs", "the", "least"][..],
+        &["cost", "the", "least"],
+        &["least", "expensive"],
+        &["lowest", "price"],
+        &["lowest", "priced"],
+        &["not", "too", "expensive"],
+    ] {
+        constraints.cheapest_first |= take(words, said);
     }
     for said in ["cheap", "cheapest", "cheaper", "inexpensive", "affordable", "budget"] {
         constraints.cheapest_first |= take(words, &[said]);
@@ -161,22 +342,27 @@ pub fn split(text: &str) -> (String, Constraints) {
 /// "without nuts", "nut free", "no peanuts".
 fn take_free_from(words: &mut Vec<String>, free_from: &mut Vec<String>) {
     let mut at = 0;
-    while at + 1 < words.len() {
-        let pair = (words[at].as_str(), words[at + 1].as_str());
-        let stated = match pair {
-            ("without" | "no", allergen) | (allergen, "free") => allergens_named(allergen),
-            _ => &[],
-        };
-        if stated.is_empty() {
+    while at < words.len() {
+        let Some((things, used)) = absence_at(words, at) else {
             at += 1;
             continue;
+        };
+        words.drain(at..at + used);
+        for thing in things {
+            let stated = allergens_named(&thing);
+            let stated = if stated.is_empty() { vec![thing.as_str()] } else { stated.to_vec() };
+            for stated in stated {
+                if !free_from.iter().any(|known| known == stated) {
+                    free_from.push(stated.to_owned());
+                }
+            }
         }
-        words.drain(at..at + 2);
-        free_from.extend(
-            stated.iter().map(|s| (*s).to_owned()).filter(|s| !free_from.contains(s)).collect::<Vec<_>>(),
-        );
     }
 }
+
+/// Words that follow a price said without its currency.
+const AFTER_PRICE: &[&str] =
+    &["", "and", "or", "but", "please", "for", "with", "in", "that", "which", "from", "each", "i", "is"];
 
 /// Takes `said` and the price after it: "under 5", "under $5.50", "under five
 /// dollars", "under 50 cents".
@@ -194,7 +380,11 @@ fn take_price(words: &mut Vec<String>, said: &[&str]) -> Option<Cents> {
             used += 1;
             amount.checked_mul(100)?
         }
-        _ => amount.checked_mul(100)?,
+        // "Up to 48 inches" is no price, "under 5 please" is.
+        _ if words[first].starts_with(['$', '€', '£']) || AFTER_PRICE.contains(&unit) => {
+            amount.checked_mul(100)?
+        }
+        _ => return None,
     };
     words.drain(at..first + used);
     // Kept in hundredths until here, so that "$5.50" is exact.
@@ -239,6 +429,41 @@ mod tests {
         assert!(constraints.cheapest_first);
         assert_eq!(read("wine over twenty five dollars").1.min_price_cents, Some(2500));
         assert_eq!(read("gum under 50 cents").1.max_price_cents, Some(50));
+    }
+
+    #[test]
+    fn claims_are_read_in_all_their_forms() {
+        for (text, query, dietary, free_from) in [
+            ("fat free yogurt", "yogurt", &["fat-free"][..], &[][..]),
+            (
+                "a cola with no sugar or zero caffeine",
+                "a cola with or",
+                &["sugar-free", "caffeine-free"],
+                &[],
+            ),
+            ("bpa and gmo free cans", "cans", &["non-gmo"], &["bpa"]),
+            ("milk and sugar free gum", "milk and gum", &["sugar-free"], &[]),
+            ("snacks low in sugar and fat", "snacks", &["low-sugar", "low-fat"], &[]),
+            ("high protein bars", "bars", &["high-protein"], &[]),
+            ("non alcoholic beer free from wheat", "beer", &[], &["alcohol", "wheat"]),
+            ("keto friendly non dairy creamer", "creamer", &["dairy-free", "keto"], &[]),
+        ] {
+            let (left, constraints) = read(text);
+            assert_eq!(left, query, "{text}");
+            assert_eq!(constraints.dietary, dietary, "{text}");
+            assert_eq!(constraints.free_from, free_from, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_measure_is_no_price() {
+        for text in
+            ["a stand for screens up to 48 inches", "at least 8 feet of rope", "toys for over 3 year olds"]
+        {
+            assert_eq!(read(text).1.max_price_cents.or(read(text).1.min_price_cents), None, "{text}");
+        }
+        assert_eq!(read("bread under 5 please").1.max_price_cents, Some(500));
+        assert_eq!(read("lower than $20 lamps").1.max_price_cents, Some(2000));
     }
 
     #[test]

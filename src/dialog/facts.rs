@@ -95,11 +95,19 @@ pub fn stock(product: &Product) -> Option<Fact> {
     Some(fact(FactKind::Stock, sku, words.to_owned(), words.to_owned(), source))
 }
 
+/// Where it stands, with the area's name where its sign is no number: "aisle B (Bakery
+/// counter), bay 2".
 #[must_use]
-pub fn location(product: &Product) -> Option<Fact> {
-    let place = product.location.as_ref()?;
-    let speech = spoken::location(place);
-    Some(fact(FactKind::Location, Some(&product.sku), place.to_string(), speech, "products.location"))
+pub fn location(found: &Found) -> Option<Fact> {
+    let place = found.product.location.as_ref()?;
+    let (mut value, mut speech) = (place.to_string(), spoken::location(place));
+    let is_number = place.aisle.chars().all(|c| c.is_ascii_digit());
+    if let Some(area) = found.area.as_ref().filter(|_| !is_number) {
+        let sign = format!("aisle {}", place.aisle);
+        value = value.replacen(&sign, &format!("{sign} ({area})"), 1);
+        speech = speech.replacen(&sign, &format!("{sign}, {area}"), 1);
+    }
+    Some(fact(FactKind::Location, Some(&found.product.sku), value, speech, "products.location"))
 }
 
 /// What the label states about one allergen: "contains milk".
@@ -175,6 +183,32 @@ pub fn store(key: &str, text: &str) -> Fact {
     fact(FactKind::StoreFact, None, text.to_owned(), speech, &format!("settings.{key}"))
 }
 
+/// The lowest age that may buy it, in years.
+#[must_use]
+pub fn age(product: &Product) -> Option<Fact> {
+    let years = u64::from(product.age_restriction?);
+    Some(fact(FactKind::Age, Some(&product.sku), years.to_string(), count(years), "products.age_restriction"))
+}
+
+/// A name of the shop's own for an occasion or something that it needs.
+#[must_use]
+pub fn occasion(words: &str) -> Fact {
+    fact(FactKind::Occasion, None, words.to_owned(), words.to_owned(), "occasions")
+}
+
+/// The name of an option group.
+#[must_use]
+pub fn options_of(name: &str) -> Fact {
+    fact(FactKind::Options, None, name.to_owned(), name.to_owned(), "option_groups")
+}
+
+/// What a product can be had with: "small, medium, large".
+#[must_use]
+pub fn choices(values: &[String]) -> Fact {
+    let said = values.join(", ");
+    fact(FactKind::Options, None, said.clone(), said, "option_groups")
+}
+
 /// Every fact that `findings` support, made anew from the products: what the
 /// gate compares a reply against.
 #[must_use]
@@ -188,7 +222,8 @@ pub fn supported(findings: &Findings) -> Vec<Fact> {
         facts.extend(regular_price(found, currency));
         facts.extend(stock(product));
         facts.extend([offer_until(found), price_time(found), stock_time(found)].into_iter().flatten());
-        facts.extend(location(product));
+        facts.extend(location(found));
+        facts.extend(age(product));
         facts.push(allergens(product));
         if let super::tool::Tool::CheckFacts { allergens, dietary: diets, .. } = &findings.tool {
             facts.extend(allergens.iter().map(|word| allergen(product, word)));
@@ -201,9 +236,22 @@ pub fn supported(findings: &Findings) -> Vec<Fact> {
         facts.extend([lead, rest].iter().map(|words| options(&priced.line.sku, words)));
     }
     facts.extend(order_total(findings));
+    facts.extend(findings.total_cents.map(|cents| total(cents, currency)));
     let found = findings.found.len().max(findings.alternatives.len()) as u64;
     facts.push(number(found, "search"));
-    facts.extend(findings.too_many.map(|limit| number(u64::from(limit), "settings.dialog.max_quantity")));
+    facts.push(number(findings.lines.len() as u64, "order"));
+    facts.extend(findings.list.iter().map(|list| number(list.len() as u64, "order")));
+    for line in &findings.removed {
+        facts.push(number(u64::from(line.quantity), "order"));
+    }
+    if let Some(plan) = &findings.plan {
+        facts.push(occasion(&plan.occasion));
+        facts.push(number(u64::from(plan.people), "occasions"));
+        facts.push(number(plan.needs.len() as u64, "occasions"));
+        facts.extend(plan.needs.iter().map(|need| occasion(&need.what)));
+    }
+    facts.extend(findings.choices.iter().flat_map(|(name, values)| [options_of(name), choices(values)]));
+    facts.extend(findings.repeated.iter().flat_map(|reply| reply.facts.clone()));
     facts.extend(findings.store_fact.as_ref().map(|(key, text)| store(key, text)));
     facts
 }

@@ -1,10 +1,12 @@
 //! What a tool call brought back, as plain values: the only ground a reply may
 //! stand on.
 
+use super::context::Question;
 use super::freshness::{Freshness, Moment};
-use super::tool::Tool;
+use super::reply::Reply;
+use super::tool::{Than, Tool};
 use crate::domain::turn::OrderLine;
-use crate::domain::{Cents, Currency, Product};
+use crate::domain::{Cents, Currency, Product, Sku};
 
 /// A product that was found, and why.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +21,8 @@ pub struct Found {
     pub price: Freshness,
     /// How sure its stock is.
     pub stock: Freshness,
+    /// What shoppers call the place where it stands: "Bakery counter".
+    pub area: Option<String>,
 }
 
 /// A promotion that holds.
@@ -33,7 +37,15 @@ impl Found {
     #[must_use]
     pub fn new(product: Product, reason: impl Into<String>) -> Self {
         let (price_cents, reason) = (product.price_cents, reason.into());
-        Self { product, reason, price_cents, offer: None, price: Freshness::Now, stock: Freshness::Now }
+        Self {
+            product,
+            reason,
+            price_cents,
+            offer: None,
+            price: Freshness::Now,
+            stock: Freshness::Now,
+            area: None,
+        }
     }
 }
 
@@ -43,6 +55,51 @@ pub struct PricedLine {
     pub line: OrderLine,
     /// For one piece, options included; `None`: the price is not known.
     pub unit_cents: Option<Cents>,
+}
+
+/// One thing that an occasion needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Need {
+    /// In the shop's own words: "taco shells".
+    pub what: String,
+    /// `None`: the shop has none.
+    pub sku: Option<Sku>,
+    /// Packs, at least 1.
+    pub quantity: u32,
+}
+
+/// What an occasion needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The shop's name for it.
+    pub occasion: String,
+    pub people: u32,
+    pub needs: Vec<Need>,
+}
+
+/// What became of a wish that the list or the cards could not fulfil.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Note {
+    /// No product is as different as was asked for.
+    None(Than),
+    /// The list has no such line, or nothing on it.
+    NotListed,
+    /// There is nothing to take back.
+    NothingToUndo,
+    /// There is no reply to repeat, no question to answer.
+    Nothing,
+    /// No list for this occasion.
+    NoPlan,
+}
+
+/// What became of a call for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Called {
+    Now,
+    /// Somebody was called before and is not there yet.
+    Before,
+    /// The call could not be recorded.
+    Failed,
 }
 
 /// The answer of the catalog and the settings to one tool call.
@@ -56,12 +113,31 @@ pub struct Findings {
     /// nearest by kind.
     pub no_match: bool,
     pub alternatives: Vec<Found>,
+    /// Some of the things that were named were not found.
+    pub partly: bool,
+    /// The alternatives are what there is without all that was required.
+    pub relaxed: bool,
     /// None of what was found is known to have the size that was asked for.
     pub other_size: bool,
-    /// Lines that this turn adds or changes.
+    /// Lines that the reply speaks of: added, changed, or asked about.
     pub lines: Vec<PricedLine>,
-    /// Quantities above what is taken without asking.
-    pub too_many: Option<u32>,
+    /// Lines that were taken off.
+    pub removed: Vec<OrderLine>,
+    /// The whole list after this step, where it may have changed.
+    pub list: Option<Vec<OrderLine>>,
+    /// Places on it of the lines that the step is about.
+    pub touched: Vec<usize>,
+    /// What is asked back.
+    pub question: Option<Question>,
+    /// What the list costs, where that is asked about or shown.
+    pub total_cents: Option<Cents>,
+    pub plan: Option<Plan>,
+    /// Option groups by name with the menu names of their values.
+    pub choices: Vec<(String, Vec<String>)>,
+    pub note: Option<Note>,
+    pub called: Option<Called>,
+    /// The reply that is said again.
+    pub repeated: Option<Box<Reply>>,
     /// A text from the settings, with its key.
     pub store_fact: Option<(&'static str, String)>,
 }
@@ -76,9 +152,20 @@ impl Findings {
             found: Vec::new(),
             no_match: false,
             alternatives: Vec::new(),
+            partly: false,
+            relaxed: false,
             other_size: false,
             lines: Vec::new(),
-            too_many: None,
+            removed: Vec::new(),
+            list: None,
+            touched: Vec::new(),
+            question: None,
+            total_cents: None,
+            plan: None,
+            choices: Vec::new(),
+            note: None,
+            called: None,
+            repeated: None,
             store_fact: None,
         }
     }

@@ -70,6 +70,8 @@ fn kind(fact: &crate::domain::turn::Fact) -> &'static str {
         K::Pack | K::Options => "option",
         K::StoreFact => "shop",
         K::Time => "time",
+        K::Age => "age",
+        K::Occasion => "occasion",
     }
 }
 

@@ -10,8 +10,13 @@ use crate::domain::{OptionGroup, Product};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
     Item(usize),
-    Choice { group: usize, value: usize },
+    Choice {
+        group: usize,
+        value: usize,
+    },
     Amount(usize),
+    /// Something sold beside the menu that is not made to order: "chai latte".
+    Goods,
 }
 
 /// One way to say something on the menu.
@@ -84,6 +89,29 @@ impl Menu {
         }
         menu.phrases = phrases;
         menu
+    }
+
+    /// Also knows what is sold at the same counter and is not made to order, so that
+    /// "chai latte" is not heard as a latte.
+    #[must_use]
+    pub fn beside(mut self, goods: &[Product]) -> Self {
+        for product in goods.iter().filter(|product| product.option_groups.is_empty()) {
+            for text in std::iter::once(&product.label()).chain(&product.synonyms) {
+                let mut words = numbers_as_words(&words(text));
+                if words.last().is_some_and(|word| word == "cup") {
+                    words.pop();
+                }
+                let known = self.phrases.iter().any(|phrase| phrase.words == words);
+                if words.len() > 1 && !known {
+                    self.phrases.push(Phrase {
+                        sounded: Sounded::new(&words),
+                        words,
+                        meaning: Meaning::Goods,
+                    });
+                }
+            }
+        }
+        self
     }
 
     /// Everything on the menu as the catalog writes it, with plurals.

@@ -2,15 +2,19 @@
 //! no engine, no SQL; the catalog's words come in as values. Every reply is
 //! made of typed facts, and the gate refuses the rest.
 
+pub mod clause;
 pub mod constraint;
 pub mod context;
 pub mod facts;
 pub mod findings;
+pub mod foreign;
 pub mod freshness;
 pub mod gate;
 pub mod menu;
+pub mod occasion;
 pub mod order;
 pub mod prompt;
+pub mod refer;
 pub mod rehearing;
 pub mod reply;
 pub mod rules;
@@ -18,4 +22,5 @@ pub mod size;
 pub mod sound;
 pub mod spoken;
 pub mod tool;
+pub mod wish;
 pub mod words;

@@ -27,6 +27,10 @@ pub struct Reading {
     pub leftover: Vec<String>,
     /// True when every match was to the letter.
     pub exact: bool,
+    /// True when the drink is the nearest to words that fit none well.
+    pub guessed: bool,
+    /// True when something was named too that is not made to order.
+    pub names_goods: bool,
 }
 
 /// Words that carry no content in an order. Skipping them is free, and a fuzzy
@@ -65,7 +69,8 @@ struct Match {
 pub fn read(menu: &Menu, words: &[String]) -> Reading {
     let words = numbers_as_words(words);
     let mut matches = best_cover(menu, &words);
-    if !matches.iter().any(|m| matches!(m.meaning, Meaning::Item(_))) {
+    let guessed = !matches.iter().any(|m| matches!(m.meaning, Meaning::Item(_)));
+    if guessed {
         matches = with_nearest_item(menu, &words, matches);
     }
     if !matches.iter().any(|m| matches!(m.meaning, Meaning::Item(_))) {
@@ -79,12 +84,82 @@ pub fn read(menu: &Menu, words: &[String]) -> Reading {
         .map(|(_, word)| word.clone())
         .collect();
     let exact = matches.iter().all(|m| m.distance == 0.0);
-    Reading { lines: gather(menu, &words, &matches), leftover, exact }
+    let names_goods = matches.iter().any(|m| m.meaning == Meaning::Goods);
+    Reading { lines: gather(menu, &words, &matches), leftover, exact, guessed, names_goods }
+}
+
+/// The options that `words` name for the drink on the menu called `item`, where they
+/// name nothing else: "with oat milk", "a large", "no sugar". `None` otherwise.
+#[must_use]
+pub fn options(menu: &Menu, words: &[String], item: &str) -> Option<BTreeMap<String, String>> {
+    let words = numbers_as_words(words);
+    let item = menu.items.iter().position(|known| known.label() == item)?;
+    let matches = best_cover(menu, &words);
+    let only_options = !matches.iter().any(|m| matches!(m.meaning, Meaning::Item(_) | Meaning::Goods));
+    if matches.is_empty() || !only_options || matches.iter().any(|m| m.distance > SURE) {
+        return None;
+    }
+    let covered = |index: usize| matches.iter().any(|m| (m.start..m.end).contains(&index));
+    let spare = words
+        .iter()
+        .enumerate()
+        .any(|(index, word)| !covered(index) && !is_filler(word) && number(word).is_none());
+    if spare {
+        return None;
+    }
+    let mut draft = Draft { item: Some(item), ..Draft::default() };
+    draft.choose(choices(menu, &matches));
+    let options = finish(menu, draft)?.options;
+    (!options.is_empty()).then_some(options)
+}
+
+/// True when `words` choose options and name no drink: "one of them with almond milk".
+#[must_use]
+pub fn is_about_options(menu: &Menu, words: &[String]) -> bool {
+    let words: Vec<String> = numbers_as_words(words)
+        .into_iter()
+        .filter(|word| !matches!(word.as_str(), "them" | "those" | "these" | "each" | "both" | "other"))
+        .collect();
+    let matches = best_cover(menu, &words);
+    let covered = |index: usize| matches.iter().any(|m| (m.start..m.end).contains(&index));
+    let spare = words
+        .iter()
+        .enumerate()
+        .any(|(index, word)| !covered(index) && !is_filler(word) && number(word).is_none());
+    !spare
+        && !matches.is_empty()
+        && matches.iter().all(|m| !matches!(m.meaning, Meaning::Item(_) | Meaning::Goods))
+}
+
+/// Largest distance at which options alone are taken for heard.
+const SURE: f64 = 0.2;
+
+/// The choices among `matches`, with their amounts.
+fn choices(menu: &Menu, matches: &[Match]) -> Vec<Choice> {
+    let mut choices = Vec::new();
+    let mut amount: Option<(usize, usize)> = None;
+    for found in matches {
+        match found.meaning {
+            Meaning::Amount(which) => amount = Some((which, found.end)),
+            Meaning::Choice { group, value } => {
+                let amount = amount_of(menu, amount.take(), found, group);
+                choices.push(Choice { group, value, amount, at: found.start });
+            }
+            Meaning::Item(_) | Meaning::Goods => {}
+        }
+    }
+    choices
+}
+
+/// The amount said right before a choice, where its group has it.
+fn amount_of(menu: &Menu, amount: Option<(usize, usize)>, found: &Match, group: usize) -> Option<usize> {
+    let (which, end) = amount?;
+    (found.start - end <= 1 && menu.groups[group].amounts.contains(&menu.amounts[which])).then_some(which)
 }
 
 /// How many options `words` name, whether or not they name a drink.
 #[must_use]
-pub fn options(menu: &Menu, words: &[String]) -> usize {
+pub fn options_named(menu: &Menu, words: &[String]) -> usize {
     let matches = best_cover(menu, &numbers_as_words(words));
     matches.iter().filter(|m| matches!(m.meaning, Meaning::Choice { .. })).count()
 }
@@ -182,7 +257,7 @@ fn window_matches<'a>(
     let is_measured = is_measured(window);
     menu.phrases.iter().filter_map(move |phrase| {
         let letters = phrase.sounded.letters.chars().count();
-        let strict = matches!(phrase.meaning, Meaning::Amount(_))
+        let strict = matches!(phrase.meaning, Meaning::Amount(_) | Meaning::Goods)
             || (is_measured && matches!(phrase.meaning, Meaning::Item(_)))
             || window.len() > phrase.words.len() + 2;
         let distance = if window == phrase.words {
@@ -224,6 +299,8 @@ struct Draft {
     quantity: Option<u32>,
     /// Group to value and amount.
     chosen: BTreeMap<usize, (usize, Option<usize>)>,
+    /// It was told apart from a larger number: "one of them".
+    is_part: bool,
 }
 
 impl Draft {
@@ -251,14 +328,17 @@ fn gather(menu: &Menu, words: &[String], matches: &[Match]) -> Vec<HeardLine> {
         match found.meaning {
             Meaning::Amount(which) => amount = Some((which, found.end)),
             Meaning::Choice { group, value } => {
-                let amount = amount
-                    .take()
-                    .filter(|(which, end)| {
-                        found.start - end <= 1 && menu.groups[group].amounts.contains(&menu.amounts[*which])
-                    })
-                    .map(|(which, _)| which);
+                let amount = amount_of(menu, amount.take(), found, group);
+                // "One of them with soy milk": a part of what was just ordered.
+                if let Some(pieces) = part_before(words, last_end, found.start) {
+                    if let Some(draft) = drafts.last_mut() {
+                        draft.choose(std::mem::take(&mut pending));
+                    }
+                    take_part(&mut drafts, pieces);
+                }
                 pending.push(Choice { group, value, amount, at: found.start });
             }
+            Meaning::Goods => amount = None,
             Meaning::Item(_) if !drafts.is_empty() && names_the_shots(menu, words, matches, index) => {}
             Meaning::Item(item) => {
                 amount = None;
@@ -269,7 +349,9 @@ fn gather(menu: &Menu, words: &[String], matches: &[Match]) -> Vec<HeardLine> {
                     // "a coffee, sorry, a latte": the drink is replaced.
                     Some(draft) if corrected => draft.item = Some(item),
                     // The same sentence heard twice is one order.
-                    Some(draft) if draft.item == Some(item) && quantity.is_none() => {}
+                    Some(draft)
+                        if draft.item == Some(item) && says_again(words, last_end, found.start, quantity) => {
+                    }
                     last => {
                         if let Some(draft) = last {
                             let opening = opening(words, matches, index);
@@ -289,7 +371,54 @@ fn gather(menu: &Menu, words: &[String], matches: &[Match]) -> Vec<HeardLine> {
     if let Some(draft) = drafts.last_mut() {
         draft.choose(pending);
     }
-    drafts.into_iter().filter_map(|draft| finish(menu, draft)).collect()
+    drafts
+        .into_iter()
+        .filter(|draft| draft.quantity != Some(0))
+        .filter_map(|draft| finish(menu, draft))
+        .collect()
+}
+
+/// The pieces in "one of them" or "one with" between two places.
+fn part_before(words: &[String], from: usize, to: usize) -> Option<u32> {
+    let between = words.get(from..to)?;
+    let is_part = |at: usize| {
+        let next = |ahead: usize| between.get(at + ahead).map_or("", String::as_str);
+        let of_them = next(1) == "of" && matches!(next(2), "them" | "those" | "these");
+        let counts = !matches!(between[at].as_str(), "a" | "an") && number(&between[at]).is_some();
+        counts && (of_them || next(1) == "with" || (next(1) == "should" && next(2) == "be"))
+    };
+    (0..between.len()).find(|at| is_part(*at)).and_then(|at| number(&between[at]))
+}
+
+/// Makes so many pieces of the last drink a line of their own, which comes last: what
+/// is chosen next is theirs. The rest of a drink that was divided may be one itself.
+fn take_part(drafts: &mut Vec<Draft>, pieces: u32) {
+    let Some(item) = drafts.last().and_then(|draft| draft.item) else { return };
+    let same = |draft: &Draft| draft.item == Some(item);
+    if let Some(at) =
+        drafts.iter().position(|draft| same(draft) && draft.quantity.is_some_and(|all| all > pieces))
+    {
+        let whole = &mut drafts[at];
+        whole.quantity = whole.quantity.map(|all| all - pieces);
+        let part =
+            Draft { item: whole.item, quantity: Some(pieces), chosen: whole.chosen.clone(), is_part: true };
+        drafts.push(part);
+    } else if let Some(at) =
+        drafts.iter().position(|draft| same(draft) && !draft.is_part && draft.quantity == Some(pieces))
+        && at + 1 < drafts.len()
+    {
+        let rest = drafts.remove(at);
+        drafts.push(rest);
+    }
+}
+
+/// True where the same drink is named again and no second one is meant: "a mocha,
+/// iced, an iced mocha".
+fn says_again(words: &[String], from: usize, to: usize, quantity: Option<u32>) -> bool {
+    let between = words.get(from..to).unwrap_or_default();
+    let article = between.iter().any(|word| word == "a" || word == "an");
+    let joined = between.iter().any(|word| matches!(word.as_str(), "and" | "another" | "plus"));
+    quantity.is_none() || (quantity == Some(1) && article && !joined)
 }
 
 /// True for the drink in "a double shot of espresso", said of another drink.
@@ -344,7 +473,7 @@ fn quantity_before(words: &[String], matches: &[Match], index: usize) -> Option<
     let taken = |position: usize| matches.iter().any(|m| (m.start..m.end).contains(&position));
     let before = at.checked_sub(1).filter(|position| !taken(*position))?;
     let word = if words[before] == "of" { words.get(before.checked_sub(1)?)? } else { words.get(before)? };
-    number(word).filter(|n| *n > 0)
+    if word == "zero" { Some(0) } else { number(word) }
 }
 
 fn finish(menu: &Menu, draft: Draft) -> Option<HeardLine> {
@@ -365,113 +494,5 @@ fn finish(menu: &Menu, draft: Draft) -> Option<HeardLine> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::words::words;
-    use super::*;
-    use crate::domain::{OptionGroup, Product};
-    use proptest::prelude::*;
-
-    fn menu() -> Menu {
-        let drinks = [
-            "coffee",
-            "iced coffee",
-            "house coffee",
-            "latte",
-            "mocha",
-            "iced mocha",
-            "cappuccino",
-            "espresso",
-        ];
-        let groups = r#"[
-            {"id":"size","name":"size","prompt":"","values":[{"name":"small"},{"name":"medium"},{"name":"large"},
-              {"name":"twelve ounce","synonyms":["12 oz"]}]},
-            {"id":"roast","name":"roast","prompt":"","values":[{"name":"dark roast"},{"name":"medium roast"}]},
-            {"id":"shots","name":"shots","prompt":"","values":[{"name":"double shot","synonyms":["two shots"]}]},
-            {"id":"milk","name":"milk","prompt":"","amounts":["a bit of","lots of","no"],
-              "values":[{"name":"milk"},{"name":"soy milk","synonyms":["soy"]},{"name":"cream"}]},
-            {"id":"sweetener","name":"sweetener","prompt":"","amounts":["a bit of","lots of","no"],
-              "values":[{"name":"sugar"},{"name":"brown sugar"}]}]"#;
-        let groups: Vec<OptionGroup> = serde_json::from_str(groups).unwrap();
-        let ids: Vec<_> = groups.iter().map(|g| g.id.clone()).collect();
-        let item = |(n, title): (usize, &&str)| {
-            let json = serde_json::json!({"sku": format!("C{n}"), "title": title, "option_groups": ids});
-            serde_json::from_value::<Product>(json).unwrap()
-        };
-        Menu::new(drinks.iter().enumerate().map(item).collect(), groups)
-    }
-
-    /// `quantity item group=value ...`, joined by `;`.
-    fn show(text: &str) -> String {
-        let reading = read(&menu(), &words(text));
-        let line = |l: &HeardLine| {
-            let options: Vec<_> = l.options.iter().map(|(g, v)| format!(" {g}={v}")).collect();
-            format!("{} {}{}", l.quantity, l.item, options.concat())
-        };
-        reading.lines.iter().map(line).collect::<Vec<_>>().join("; ")
-    }
-
-    #[test]
-    fn orders_are_read_in_any_word_order() {
-        let cases = [
-            ("Can I get a large latte with soy milk, please?", "1 latte milk=soy milk size=large"),
-            (
-                "two 12oz iced coffees with lots of brown sugar",
-                "2 iced coffee size=twelve ounce sweetener=lots of brown sugar",
-            ),
-            (
-                "with a bit of cream a dark roast house coffee",
-                "1 house coffee milk=a bit of cream roast=dark roast",
-            ),
-            ("a latte with a double shot of espresso", "1 latte shots=double shot"),
-            ("a mocha without sugar", "1 mocha sweetener=no sugar"),
-            ("I want a medium medium roast coffee", "1 coffee roast=medium roast size=medium"),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(show(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn several_drinks_keep_their_own_options() {
-        assert_eq!(
-            show("a large latte with soy milk and a small mocha with sugar"),
-            "1 latte milk=soy milk size=large; 1 mocha size=small sweetener=sugar"
-        );
-        assert_eq!(
-            show("large latte with soy milk, small mocha"),
-            "1 latte milk=soy milk size=large; 1 mocha size=small"
-        );
-    }
-
-    #[test]
-    fn mishearings_are_repaired() {
-        let cases = [
-            ("I'd like a cap a chino", "1 cappuccino"),
-            ("a large ice coffee", "1 iced coffee size=large"),
-            ("a small late with milk", "1 latte milk=milk size=small"),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(show(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn corrections_replace() {
-        assert_eq!(show("a coffee, sorry, a latte, small, no, large"), "1 latte size=large");
-    }
-
-    #[test]
-    fn what_is_on_no_menu_is_left_over() {
-        let reading = read(&menu(), &words("a latte and a chainsaw"));
-        assert_eq!(reading.leftover, ["chainsaw"]);
-        assert!(read(&menu(), &words("where are the tomatoes")).lines.is_empty());
-        assert!(read(&menu(), &words("do you have 7 liters of milk")).lines.is_empty());
-    }
-
-    proptest! {
-        #[test]
-        fn any_words_are_survived(text in "[a-z0-9 ]{0,120}") {
-            let _ = read(&menu(), &words(&text));
-        }
-    }
-}
+#[path = "order_tests.rs"]
+mod tests;

@@ -98,7 +98,7 @@ pub fn is_worthwhile(menu: &Menu, first: &Hearing) -> bool {
     let reading = order::read(menu, &words);
     if reading.lines.is_empty() {
         let wished = words.iter().any(|word| WISHES.contains(&word.as_str()));
-        return order::options(menu, &words) >= if wished { 1 } else { 2 };
+        return order::options_named(menu, &words) >= if wished { 1 } else { 2 };
     }
     !(is_whole(&reading) && first.mean_logprob >= SURE)
 }

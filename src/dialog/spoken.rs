@@ -49,8 +49,24 @@ static MEASURE: LazyLock<Regex> = LazyLock::new(|| {
 /// "Whole Milk one point five liters".
 #[must_use]
 pub fn numbers(text: &str) -> String {
+    let text = &without_thousands(text);
     let said = MEASURE.replace_all(text, |found: &regex_lite::Captures<'_>| {
         let Ok(whole) = found[1].parse::<u32>() else { return found[0].to_owned() };
+        // "2.5GBASE" and "802.11ac" are names: half a number is not said.
+        let end = found.get(2).or(found.get(1)).map_or(0, |m| m.end());
+        let rest = text.get(end..).unwrap_or_default();
+        let in_name = found.get(3).is_none()
+            && (rest.starts_with(|c: char| c.is_alphabetic())
+                || (rest.starts_with('.') && rest[1..].starts_with(|c: char| c.is_ascii_digit())));
+        let starts = text.get(..found.get(1).map_or(0, |m| m.start())).unwrap_or_default();
+        let in_name = in_name
+            || (starts.ends_with('.') && starts[..starts.len() - 1].ends_with(|c: char| c.is_ascii_digit()));
+        // "4G" is a network and "3M" a brand.
+        let is_capital =
+            found.get(3).is_some_and(|unit| matches!(unit.as_str(), "G" | "M") && unit.start() == end);
+        if in_name || is_capital {
+            return found[0].to_owned();
+        }
         let mut said = count(u64::from(whole));
         if let Some(part) = found.get(2) {
             said += " point";
@@ -65,6 +81,16 @@ pub fn numbers(text: &str) -> String {
         said + found.name("edge").map_or("", |m| m.as_str())
     });
     said.replace(" & ", " and ").replace(" x ", " by ").replace('×', " by ")
+}
+
+/// "20,000" as one number.
+fn without_thousands(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let digit = |at: usize| chars.get(at).is_some_and(char::is_ascii_digit);
+    let separates = |at: usize| {
+        chars[at] == ',' && at > 0 && digit(at - 1) && (1..=3).all(|n| digit(at + n)) && !digit(at + 4)
+    };
+    (0..chars.len()).filter(|at| !separates(*at)).map(|at| chars[at]).collect()
 }
 
 fn unit_name(unit: &str, one: bool) -> &'static str {
@@ -100,6 +126,31 @@ fn unit_name(unit: &str, one: bool) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_with_numbers_stay() {
+        for text in [
+            "2.5GBASE-T adapter",
+            "Wi-Fi (802.11ac)",
+            "4.7GB disc",
+            "88.9x23.0 label",
+            "Dual SIM 4G",
+            "3M Filter",
+            "2.5in drive",
+        ] {
+            let said = numbers(text);
+            assert!(
+                !said.contains("gram")
+                    && !said.contains("meter")
+                    && !said.contains("two.")
+                    && !said.contains("four."),
+                "{said}"
+            );
+        }
+        assert_eq!(numbers("Milk 1.5 L"), "Milk one point five liters");
+        assert_eq!(numbers("Lamp 10W"), "Lamp ten watts");
+        assert_eq!(numbers("20,000 pages, 1,5"), "twenty thousand pages, one,five");
+    }
 
     #[test]
     fn prices_are_said_as_people_say_them() {

@@ -3,6 +3,8 @@
 //! interprets.
 
 use num2words::Num2Words;
+use rust_stemmers::{Algorithm, Stemmer};
+use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -25,6 +27,18 @@ const CONTRACTIONS: &[(&str, &str, &str)] = &[
     ("that", "s", "is"),
     ("there", "s", "is"),
     ("let", "s", "us"),
+    ("that", "ll", "will"),
+    ("it", "ll", "will"),
+    ("you", "ll", "will"),
+    ("they", "ll", "will"),
+    ("you", "re", "are"),
+    ("they", "re", "are"),
+    ("they", "ve", "have"),
+    ("we", "ve", "have"),
+    ("you", "d", "would"),
+    ("who", "s", "is"),
+    ("he", "s", "is"),
+    ("she", "s", "is"),
 ];
 
 /// The words of `text` in lower case without accents: letters and digits split
@@ -42,6 +56,7 @@ pub fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut word = String::new();
     let mut apostrophe = false;
+    let mut spaced = true;
     let mut chars = plain.chars().peekable();
     while let Some(c) = chars.next() {
         // "1,5" is one and a half, "1,500" a thousand and more.
@@ -54,9 +69,22 @@ pub fn words(text: &str) -> Vec<String> {
         let joins = c == '.'
             && word.ends_with(|d: char| d.is_ascii_digit())
             && chars.peek().is_some_and(char::is_ascii_digit);
+        // "1/2" is one word, "-3" is "minus 3".
+        let in_fraction = c == '/'
+            && word.ends_with(|d: char| d.is_ascii_digit())
+            && chars.peek().is_some_and(char::is_ascii_digit);
+        if matches!(c, '-' | '\u{2212}')
+            && word.is_empty()
+            && spaced
+            && chars.peek().is_some_and(char::is_ascii_digit)
+        {
+            push(&mut words, "minus", false);
+        }
+        spaced = c.is_whitespace();
+        let joins = joins || in_fraction;
         let keeps = c.is_alphanumeric() || matches!(c, '$' | '€' | '£' | '%') || joins;
         let number_edge = word.chars().last().is_some_and(|last| {
-            let digit = |c: char| c.is_ascii_digit() || c == '.';
+            let digit = |c: char| c.is_ascii_digit() || matches!(c, '.' | '/');
             (digit(last) && c.is_alphabetic()) || (last.is_alphabetic() && c.is_ascii_digit())
         });
         if (!keeps || number_edge) && !word.is_empty() {
@@ -74,7 +102,38 @@ pub fn words(text: &str) -> Vec<String> {
         push(&mut words, &word, apostrophe);
     }
     words.truncate(MAX_WORDS);
+    if words.iter().any(|word| SLOPPY.iter().any(|(written, _)| written == word)) {
+        words = words.iter().flat_map(|word| spelled_out(word)).map(str::to_owned).collect();
+    }
     words
+}
+
+/// Contractions as they are typed in haste, and said.
+const SLOPPY: &[(&str, &[&str])] = &[
+    ("im", &["i", "am"]),
+    ("whereabouts", &["where"]),
+    ("dont", &["do", "not"]),
+    ("doesnt", &["does", "not"]),
+    ("didnt", &["did", "not"]),
+    ("isnt", &["is", "not"]),
+    ("cant", &["can", "not"]),
+    ("cannot", &["can", "not"]),
+    ("wont", &["will", "not"]),
+    ("whats", &["what", "is"]),
+    ("wheres", &["where", "is"]),
+    ("hows", &["how", "is"]),
+    ("thats", &["that", "is"]),
+    ("theres", &["there", "is"]),
+    ("gimme", &["give", "me"]),
+    ("lemme", &["let", "me"]),
+    ("wanna", &["want", "to"]),
+    ("gonna", &["going", "to"]),
+    ("gotta", &["have", "to"]),
+];
+
+fn spelled_out(word: &str) -> Vec<&str> {
+    let full = SLOPPY.iter().find(|(written, _)| *written == word).map(|(_, full)| full.to_vec());
+    full.unwrap_or_else(|| vec![word])
 }
 
 /// More words than this in one turn are cut off: nobody says them, and rules
@@ -150,6 +209,83 @@ pub fn spoken_number(words: &[String], at: usize) -> Option<(u32, usize)> {
     Some((tens + ones.unwrap_or(0), 1 + usize::from(ones.is_some())))
 }
 
+/// How many pieces a shopper asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount {
+    Pieces(u64),
+    /// Less than nothing, or not whole: "minus two", "half a".
+    NotWhole,
+}
+
+/// The amount said at `at` and how many words it takes, its "of" included: "a
+/// couple of", "nine hundred and ninety nine", "two dozen".
+#[must_use]
+pub fn amount(words: &[String], at: usize) -> Option<(Amount, usize)> {
+    let word = |ahead: usize| words.get(at + ahead).map_or("", String::as_str);
+    let of = |used: usize| used + usize::from(word(used) == "of");
+    if matches!(word(0), "minus" | "negative") {
+        let (_, used) = amount(words, at + 1)?;
+        return Some((Amount::NotWhole, used + 1));
+    }
+    if word(0) == "half" || word(0) == "quarter" {
+        let article = usize::from(matches!(word(1), "a" | "an"));
+        return if word(1 + article) == "dozen" {
+            Some((Amount::Pieces(6), of(2 + article)))
+        } else {
+            Some((Amount::NotWhole, of(1 + article)))
+        };
+    }
+    let article = usize::from(matches!(word(0), "a" | "an" | "another"));
+    if matches!(word(article), "couple" | "pair" | "dozen") {
+        return Some((Amount::Pieces(u64::from(number(word(article))?)), of(article + 1)));
+    }
+    if article == 1 {
+        return Some((Amount::Pieces(1), 1));
+    }
+    // "1/2" of a thing.
+    if word(0).contains('/') && word(0).split('/').all(|part| part.parse::<u32>().is_ok()) {
+        return Some((Amount::NotWhole, of(1)));
+    }
+    if word(0) == "zero" {
+        return Some((Amount::Pieces(0), 1));
+    }
+    if let Ok(digits) = word(0).parse::<f64>() {
+        let pieces = word(0).parse::<u64>().ok();
+        if pieces.is_none() && digits.fract() == 0.0 && digits.is_finite() {
+            return Some((Amount::Pieces(u64::MAX), of(1))); // more digits than anything counts
+        }
+        return Some((pieces.map_or(Amount::NotWhole, Amount::Pieces), of(1)));
+    }
+    let longest = (1..=LONGEST_NUMBER.min(words.len().saturating_sub(at))).rev().find_map(|used| {
+        let said = &words[at..at + used];
+        if said.first().is_some_and(|w| w == "and") || said.last().is_some_and(|w| w == "and") {
+            return None;
+        }
+        let digits = text2num::text2digits(&said.join(" "), &text2num::Language::english()).ok()?;
+        Some((digits.parse::<u64>().ok()?, used))
+    });
+    let (pieces, used) = longest?;
+    // "One and a half" is not whole.
+    if word(used) == "and" && word(used + 1) == "a" && matches!(word(used + 2), "half" | "quarter") {
+        return Some((Amount::NotWhole, of(used + 3)));
+    }
+    let dozens = if word(used) == "dozen" { 12 } else { 1 };
+    let used = used + usize::from(dozens > 1);
+    Some((Amount::Pieces(pieces.saturating_mul(dozens)), of(used)))
+}
+
+/// Words of the longest number that is read.
+const LONGEST_NUMBER: usize = 8;
+
+static STEMMER: LazyLock<Stemmer> = LazyLock::new(|| Stemmer::create(Algorithm::English));
+
+/// The stem of a word (Snowball's English stemmer, "Porter 2"): "lemons" and
+/// "lemon" are one.
+#[must_use]
+pub fn stem(word: &str) -> String {
+    STEMMER.stem(word).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,10 +314,37 @@ mod tests {
         assert_eq!(number("milk"), None);
     }
 
+    #[test]
+    fn amounts_are_read_whole() {
+        for (text, expected) in [
+            ("two lemons", Some((Amount::Pieces(2), 1))),
+            ("a couple of lemons", Some((Amount::Pieces(2), 3))),
+            ("two dozen eggs", Some((Amount::Pieces(24), 2))),
+            ("half a dozen eggs", Some((Amount::Pieces(6), 3))),
+            ("nine hundred and ninety-nine tubs", Some((Amount::Pieces(999), 5))),
+            ("ten thousand bananas", Some((Amount::Pieces(10_000), 2))),
+            ("12 and a half", Some((Amount::Pieces(12), 1))),
+            ("half a cucumber", Some((Amount::NotWhole, 2))),
+            ("one and a half pineapples", Some((Amount::NotWhole, 4))),
+            ("minus two cucumbers", Some((Amount::NotWhole, 2))),
+            ("1.5 cucumbers", Some((Amount::NotWhole, 1))),
+            ("99999999999999999999999 lemons", Some((Amount::Pieces(u64::MAX), 1))),
+            ("-3 kiwis", Some((Amount::NotWhole, 2))),
+            ("1/2 melon", Some((Amount::NotWhole, 1))),
+            ("lemons", None),
+            ("and two", None),
+        ] {
+            assert_eq!(amount(&words(text), 0), expected, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_is_survived(text in "\\PC{0,200}") {
             let words = words(&text);
+            for at in 0..words.len() {
+                let _ = amount(&words, at);
+            }
             prop_assert!(words.iter().all(|w| !w.is_empty() && !w.contains(' ')));
             let _ = numbers_as_words(&words);
         }

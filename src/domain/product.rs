@@ -252,6 +252,16 @@ impl Unit {
         }
     }
 
+    /// The unit that it is measured against: two units of one base can be compared.
+    #[must_use]
+    pub fn base_unit(self) -> Self {
+        match self {
+            Self::G | Self::Kg => Self::G,
+            Self::Ml | Self::L => Self::Ml,
+            Self::Each => Self::Each,
+        }
+    }
+
     pub const ALL: [Self; 5] = [Self::G, Self::Kg, Self::Ml, Self::L, Self::Each];
 
     /// The unit of a [`Unit::symbol`].

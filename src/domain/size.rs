@@ -49,7 +49,9 @@ impl Size {
             Unit::Each => false,
         };
         (measured || (self.grams.is_none() && self.millilitres.is_none()))
-            && self.pieces.is_none_or(|pieces| pieces == pack.count)
+            && self.pieces.is_none_or(|pieces| {
+                pieces == pack.count || (pack.unit == Unit::Each && is_same(f64::from(pieces), all))
+            })
     }
 
     /// How a name states this size, number and unit in one word: `500g`, `0.5kg`.

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 #[serde(rename_all = "snake_case")]
 pub enum Intent {
     Find,
+    /// Fewer or others of what was found.
+    Narrow,
     Locate,
     Price,
     Stock,
@@ -18,12 +20,24 @@ pub enum Intent {
     Recommend,
     Pairings,
     Promotions,
+    /// What an occasion or a dish needs.
+    Plan,
     Add,
     Order,
+    Change,
+    Remove,
+    Undo,
+    Review,
+    /// The list stands, or an open question is agreed to.
+    Confirm,
+    /// An open question is declined.
+    Decline,
     Allergens,
     StoreFacts,
     Help,
+    Repeat,
     CallStaff,
+    SmallTalk,
     Greeting,
     Goodbye,
     /// Understood as something that the kiosk does not do.
@@ -40,6 +54,7 @@ impl Intent {
     pub fn name(self) -> &'static str {
         match self {
             Self::Find => "find",
+            Self::Narrow => "narrow",
             Self::Locate => "locate",
             Self::Price => "price",
             Self::Stock => "stock",
@@ -47,12 +62,21 @@ impl Intent {
             Self::Recommend => "recommend",
             Self::Pairings => "pairings",
             Self::Promotions => "promotions",
+            Self::Plan => "plan",
             Self::Add => "add",
             Self::Order => "order",
+            Self::Change => "change",
+            Self::Remove => "remove",
+            Self::Undo => "undo",
+            Self::Review => "review",
+            Self::Confirm => "confirm",
+            Self::Decline => "decline",
             Self::Allergens => "allergens",
             Self::StoreFacts => "store_facts",
             Self::Help => "help",
+            Self::Repeat => "repeat",
             Self::CallStaff => "call_staff",
+            Self::SmallTalk => "small_talk",
             Self::Greeting => "greeting",
             Self::Goodbye => "goodbye",
             Self::Refuse => "refuse",
@@ -133,6 +157,10 @@ pub enum FactKind {
     StoreFact,
     /// When something was sure, or until when it holds.
     Time,
+    /// The lowest age that may buy a product.
+    Age,
+    /// Words of the shop's own for an occasion and what it needs.
+    Occasion,
 }
 
 /// A statement that a reply may make, with where it comes from. `value` is the
@@ -177,6 +205,9 @@ pub struct TurnReport {
     pub intent: Intent,
     pub tier: Tier,
     pub tool: ToolCall,
+    /// Further tool calls of the same turn: "two of those, and where are they?"
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<ToolCall>,
     pub cards: Vec<Card>,
     pub order: Vec<OrderLine>,
     pub reply: String,

@@ -135,8 +135,12 @@ settings! {
     }
     /// The conversation.
     dialog: Dialog {
-        /// Most pieces of one thing that are taken without asking again.
+        /// Pieces of one thing above which it is asked whether so many are meant.
         max_quantity: u32 = 24, Between(1, 1000);
+        /// Cost of a list above which it is asked whether it is meant, in whole units of the currency.
+        max_total: u32 = 500, Between(1, 1_000_000);
+        /// File of occasions and pairings, written like firmware-config/occasions.toml; empty takes those of the program.
+        occasions: String = String::new(), Chars(400);
         /// Idle time after which a conversation is erased, in seconds.
         idle_seconds: u32 = 90, Between(10, 3600);
     }

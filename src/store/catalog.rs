@@ -244,6 +244,20 @@ impl Catalog {
         corrections::reconcile(&self.connections, &self.state, now)
     }
 
+    /// How alike two texts are in meaning, as the cosine of their vectors; `None`
+    /// without an encoder.
+    #[must_use]
+    pub fn likeness(&self, one: &str, other: &str) -> Option<f32> {
+        let encoder = self.encoder.as_ref()?;
+        let (one, other) = (encoder.query(one).ok()?, encoder.query(other).ok()?);
+        Some(one.iter().zip(&other).map(|(a, b)| a * b).sum())
+    }
+
+    /// What the shop itself decided.
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
     /// Lets searches go by meaning too. Without an encoder, or while products
     /// have no vectors yet, they go by words alone.
     #[must_use]

@@ -10,6 +10,7 @@
 //! Never logs what a shopper asked for, and never answers with a product that
 //! is not in the catalog.
 
+mod alerts;
 mod analysis;
 mod catalog;
 mod connections;
@@ -33,6 +34,7 @@ mod stats;
 mod vectors;
 mod words;
 
+pub use alerts::{Alert, AlertKind};
 pub use catalog::{Catalog, CatalogInfo, CatalogVersion, CorrectionError, Edition, Vocabulary};
 pub use corrections::Corrected;
 pub use error::StoreError;

@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const FILE: &str = "state.db";
 
 /// `AISS`.
-const SCHEMA: Schema = Schema { application_id: 0x4149_5353, steps: &[&[STEP_1]] };
+const SCHEMA: Schema = Schema { application_id: 0x4149_5353, steps: &[&[STEP_1], &[STEP_2]] };
 
 // Corrections in the order they were made; `revision` grows with each change to
 // them, so that the catalog can tell which it shows.
@@ -30,6 +30,18 @@ CREATE TABLE corrections (
     body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX corrections_sku ON corrections (sku);
+";
+
+// Calls for a person; the outbox tells head office of them.
+const STEP_2: &str = "
+CREATE TABLE alerts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    raised_at TEXT NOT NULL,
+    acknowledged_at TEXT,
+    acknowledged_by TEXT
+) STRICT;
+CREATE INDEX alerts_open ON alerts (kind) WHERE acknowledged_at IS NULL;
 ";
 
 /// All corrections, in the order they were made, with their revision.
@@ -107,11 +119,23 @@ impl State {
         self.write(|tx| tx.execute("DELETE FROM corrections WHERE sku = ?1", [sku.as_str()]))
     }
 
+    /// Writes corrections.
     fn write<T>(&self, write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        self.write_alone(|tx| {
+            let answer = write(tx)?;
+            tx.execute("UPDATE revision SET corrections = corrections + 1", [])?;
+            Ok(answer)
+        })
+    }
+
+    /// Reads and writes what is no correction, all or nothing.
+    pub(super) fn write_alone<T>(
+        &self,
+        write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
         let run = |conn: &mut Connection| {
             let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let answer = write(&tx)?;
-            tx.execute("UPDATE revision SET corrections = corrections + 1", [])?;
             tx.commit()?;
             Ok(answer)
         };

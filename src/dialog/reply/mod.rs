@@ -2,10 +2,12 @@
 //! side for the screen and for the voice. Never repeats a shopper's words and
 //! never writes a name, number, price or claim that is not a fact.
 
+mod list;
+
 use super::facts;
-use super::findings::{Findings, Found};
+use super::findings::{Called, Findings, Found, Note};
 use super::freshness::Freshness;
-use super::tool::{Refusal, Tool};
+use super::tool::{Missing, Refusal, Subject, Than, Tool};
 use crate::domain::turn::Fact;
 use crate::domain::{Currency, Product};
 
@@ -65,6 +67,14 @@ pub fn guess(findings: &Findings) -> Reply {
 #[must_use]
 pub fn reply(findings: &Findings) -> Reply {
     let mut reply = Reply::default();
+    if let Some(repeated) = &findings.repeated {
+        return (**repeated).clone();
+    }
+    if let Some(note) = findings.note
+        && noted(&mut reply, findings, note)
+    {
+        return reply.finish();
+    }
     if findings.no_match && !matches!(findings.tool, Tool::Refuse { .. }) {
         not_carried(&mut reply, findings);
         return reply.finish();
@@ -72,25 +82,49 @@ pub fn reply(findings: &Findings) -> Reply {
     if findings.other_size {
         reply.say("I did not find that size. ");
     }
+    let several =
+        findings.found.len() > 1 && matches!(subject(&findings.tool), Some(Subject::Several { .. }));
     match &findings.tool {
-        Tool::FindProducts { .. } | Tool::Recommend { .. } => found(&mut reply, findings),
-        Tool::LocateProduct(_) => about_first(&mut reply, findings, located),
-        Tool::GetPrice(_) => about_first(&mut reply, findings, priced),
-        Tool::CheckStock(_) => about_first(&mut reply, findings, stocked),
+        Tool::FindProducts { .. } | Tool::Recommend { .. } | Tool::NarrowProducts { .. } => found(&mut reply, findings),
+        Tool::ShowProducts { .. } if several => found(&mut reply, findings),
+        Tool::ShowProducts { .. } => about_first(&mut reply, findings, shown),
+        Tool::FindSubstitutes { .. } => suggested(&mut reply, findings, "Instead you could take "),
+        Tool::FindPairings { .. } => suggested(&mut reply, findings, "With it goes "),
+        Tool::LocateProduct(_) => about_each(&mut reply, findings, located),
+        Tool::GetPrice(Subject::Line { .. }) => list::line_priced(&mut reply, findings),
+        Tool::GetPrice(_) => about_each(&mut reply, findings, priced),
+        Tool::CheckStock(_) => about_each(&mut reply, findings, stocked),
         Tool::CompareProducts { .. } => compared(&mut reply, findings),
         Tool::CheckFacts { allergens, dietary, .. } => labelled(&mut reply, findings, allergens, dietary),
-        Tool::AddToList { .. } | Tool::OrderDrinks { .. } => ordered(&mut reply, findings),
+        Tool::ListOptions { .. } => list::choices(&mut reply, findings),
+        Tool::PlanOccasion { .. } => list::planned(&mut reply, findings),
+        Tool::AddToList { .. }
+        | Tool::OrderDrinks { .. }
+        | Tool::ChangeList { .. }
+        | Tool::RemoveFromList { .. }
+        | Tool::ClearList
+        | Tool::Undo
+        | Tool::ReviewList
+        | Tool::ConfirmList
+        | Tool::Agree
+        | Tool::Decline => list::told(&mut reply, findings),
         Tool::ListPromotions => promoted(&mut reply, findings),
-        Tool::StoreFact { .. } | Tool::CallStaff => match &findings.store_fact {
+        Tool::StoreFact { .. } => match &findings.store_fact {
             Some((key, text)) => drop(reply.state(facts::store(key, text))),
             None => drop(reply.say("I do not know that. Please ask a colleague at the service desk.")),
         },
+        Tool::CallStaff => called(&mut reply, findings),
         Tool::Help => drop(reply.say(
-            "You can ask me where something is, what it costs, whether we have it, or what its label says. You can also order a coffee.",
+            "You can ask me where something is, what it costs, whether we have it, or what its label says. I can keep your list, plan a meal, or take your coffee order.",
         )),
+        Tool::SmallTalk => drop(reply.say("I am the assistant of this shop, a machine. I can find things and take your order. What are you looking for?")),
+        Tool::Acknowledge => drop(reply.say("Alright. What else can I find for you?")),
+        Tool::Mind { .. } => drop(reply.say("I will keep that in mind when you ask about a label. What are you looking for?")),
         Tool::Greet => drop(reply.say("Hello! What are you looking for?")),
         Tool::Goodbye => drop(reply.say("You are welcome. Goodbye!")),
         Tool::Refuse { reason, .. } => refused(&mut reply, findings, *reason),
+        Tool::Repeat => drop(reply.say("I have not said anything yet. What are you looking for?")),
+        Tool::AskFor { missing } => drop(reply.say(asked(*missing))),
         Tool::AskAgain => drop(reply.say("Sorry, I did not understand that. What product are you looking for?")),
         Tool::CannotHear => drop(reply.say("Sorry, I cannot hear you at the moment. Please type or tap instead.")),
         Tool::CannotLook => drop(reply.say("Sorry, I cannot answer that at the moment. Please ask a colleague.")),
@@ -99,10 +133,108 @@ pub fn reply(findings: &Findings) -> Reply {
     reply.finish()
 }
 
+fn subject(tool: &Tool) -> Option<&Subject> {
+    match tool {
+        Tool::ShowProducts { subject } | Tool::CheckFacts { subject, .. } => Some(subject),
+        Tool::LocateProduct(subject) | Tool::GetPrice(subject) | Tool::CheckStock(subject) => Some(subject),
+        _ => None,
+    }
+}
+
+/// The replies of several steps of one turn, as one.
+#[must_use]
+pub fn joined(replies: impl IntoIterator<Item = Reply>) -> Reply {
+    let mut all = Reply::default();
+    for reply in replies {
+        if !all.text.is_empty() {
+            all.text.push(' ');
+            all.speech.push(' ');
+        }
+        all.text += &reply.text;
+        all.speech += &reply.speech;
+        for fact in reply.facts {
+            if !all.facts.contains(&fact) {
+                all.facts.push(fact);
+            }
+        }
+    }
+    // Asked once, at the end.
+    const MORE: &str = " Anything else?";
+    for text in [&mut all.text, &mut all.speech] {
+        if text.matches(MORE).count() > 1 || (text.contains(MORE) && !text.ends_with(MORE)) {
+            *text = text.replace(MORE, "");
+        }
+    }
+    all
+}
+
+fn asked(missing: Missing) -> &'static str {
+    match missing {
+        Missing::Product => "Which product do you mean?",
+        Missing::Line => "I do not find that on your list. Which of the things on it do you mean?",
+        Missing::Other => "What shall I compare it with?",
+        Missing::Occasion => "What is it for?",
+    }
+}
+
+/// What could not be done; false where the usual reply follows.
+fn noted(reply: &mut Reply, findings: &Findings, note: Note) -> bool {
+    match note {
+        Note::None(than) => {
+            reply.say(match than {
+                Than::Cheaper => "I found none that is cheaper.",
+                Than::Dearer => "I found none that is dearer.",
+                Than::Bigger => "I found none that is bigger.",
+                Than::Smaller => "I found none that is smaller.",
+                Than::Other => "I found no others.",
+            });
+            if let Some(first) = findings.found.first() {
+                reply.say(" There is ").state(facts::title(&first.product));
+                at_price(reply, first, findings.currency);
+                reply.say(".");
+            }
+        }
+        Note::NotListed
+            if matches!(findings.tool, Tool::ReviewList | Tool::ConfirmList | Tool::ClearList) =>
+        {
+            reply.say("Your list is empty. What shall I put on it?");
+        }
+        Note::NotListed => drop(reply.say("I do not find that on your list.")),
+        Note::NothingToUndo => drop(reply.say("There is nothing to take back.")),
+        Note::Nothing => drop(reply.say("Alright. What are you looking for?")),
+        Note::NoPlan => {
+            reply.say("I have no plan for that. Tell me what you need, and I will find it.");
+        }
+    }
+    true
+}
+
+fn called(reply: &mut Reply, findings: &Findings) {
+    match findings.called {
+        Some(Called::Now) => drop(reply.say("I have called a colleague to come here. ")),
+        Some(Called::Before) => drop(reply.say("A colleague has been called already. ")),
+        Some(Called::Failed) | None => {}
+    }
+    match &findings.store_fact {
+        Some((key, text)) => drop(reply.state(facts::store(key, text))),
+        None => drop(reply.say("Please ask at the service desk.")),
+    }
+}
+
 fn not_carried(reply: &mut Reply, findings: &Findings) {
-    reply.say("Sorry, we do not have that.");
+    reply.say(match findings.tool {
+        Tool::NarrowProducts { .. } => "I found none like that.",
+        Tool::FindSubstitutes { .. } | Tool::FindPairings { .. } => "I know of nothing for that.",
+        _ if findings.relaxed => "I found none of which that is known.",
+        _ => "Sorry, we do not have that.",
+    });
     if let Some(nearest) = findings.alternatives.first() {
-        reply.say(" The nearest I can offer is ").state(facts::title(&nearest.product));
+        let lead = if findings.relaxed {
+            " Without all that you ask of it there is "
+        } else {
+            " The nearest I can offer is "
+        };
+        reply.say(lead).state(facts::title(&nearest.product));
         at_price(reply, nearest, findings.currency);
         reply.say(".");
     }
@@ -120,9 +252,45 @@ fn found(reply: &mut Reply, findings: &Findings) {
     }
     reply.state(facts::title(&first.product));
     at_price(reply, first, findings.currency);
-    in_place(reply, &first.product);
+    in_place(reply, first);
     reply.say(".");
     out_of_stock(reply, first);
+}
+
+fn shown(reply: &mut Reply, findings: &Findings, found: &Found) {
+    reply.state(facts::title(&found.product));
+    match facts::price(found, findings.currency) {
+        Some(price) => costs(reply, found, price, findings.currency),
+        None => drop(reply.say(" has no price that I know")),
+    }
+    in_place(reply, found);
+    reply.say(".");
+    out_of_stock(reply, found);
+    of_age(reply, &found.product);
+}
+
+/// "You must be 21 to buy it."
+fn of_age(reply: &mut Reply, product: &Product) {
+    if let Some(age) = facts::age(product) {
+        reply.say(" You must be ").state(age).say(" to buy it.");
+    }
+}
+
+/// Up to three products, each with its price.
+fn suggested(reply: &mut Reply, findings: &Findings, lead: &str) {
+    if findings.found.is_empty() {
+        return not_carried(reply, findings);
+    }
+    reply.say(lead);
+    for (index, found) in findings.found.iter().take(OFFERS).enumerate() {
+        if index > 0 {
+            reply.say("; or ");
+        }
+        reply.state(facts::title(&found.product));
+        at_price(reply, found, findings.currency);
+        in_place(reply, found);
+    }
+    reply.say(".");
 }
 
 /// Its price in passing: ", $3.49", as an offer with what it costs otherwise, as
@@ -186,8 +354,8 @@ fn promoted(reply: &mut Reply, findings: &Findings) {
 /// Most offers told in one reply; the cards show more.
 const OFFERS: usize = 3;
 
-fn in_place(reply: &mut Reply, product: &Product) {
-    if let Some(place) = facts::location(product) {
+fn in_place(reply: &mut Reply, found: &Found) {
+    if let Some(place) = facts::location(found) {
         reply.say(", in ").state(place);
     }
 }
@@ -212,9 +380,26 @@ fn about_first(reply: &mut Reply, findings: &Findings, answer: impl Fn(&mut Repl
     }
 }
 
+/// Answers about the best match, or about each of several.
+fn about_each(reply: &mut Reply, findings: &Findings, answer: impl Fn(&mut Reply, &Findings, &Found)) {
+    let several = matches!(subject(&findings.tool), Some(Subject::Several { .. }));
+    if findings.found.is_empty() {
+        return not_carried(reply, findings);
+    }
+    for (index, found) in findings.found.iter().take(if several { SEVERAL } else { 1 }).enumerate() {
+        if index > 0 {
+            reply.say(" ");
+        }
+        answer(reply, findings, found);
+    }
+}
+
+/// Most products that one reply answers for one by one.
+const SEVERAL: usize = 4;
+
 fn located(reply: &mut Reply, _: &Findings, found: &Found) {
     reply.state(facts::title(&found.product));
-    match facts::location(&found.product) {
+    match facts::location(found) {
         Some(place) => reply.say(" is in ").state(place).say("."),
         None => reply.say(": I do not know its shelf. A colleague at the service desk can help."),
     };
@@ -244,13 +429,13 @@ fn stocked(reply: &mut Reply, _: &Findings, found: &Found) {
                 None => reply.say(" when I last heard"),
             };
             reply.say("; I cannot be sure now.");
-            if let Some(place) = facts::location(&found.product) {
+            if let Some(place) = facts::location(found) {
                 reply.say(" It stands in ").state(place).say(".");
             }
             return;
         }
     };
-    in_place(reply, &found.product);
+    in_place(reply, found);
     reply.say(".");
 }
 
@@ -267,7 +452,7 @@ fn compared(reply: &mut Reply, findings: &Findings) {
             Some(price) => costs(reply, found, price, findings.currency),
             None => drop(reply.say(" has no price that I know")),
         }
-        in_place(reply, &found.product);
+        in_place(reply, found);
         reply.say(".");
     }
 }
@@ -278,7 +463,9 @@ fn labelled(reply: &mut Reply, findings: &Findings, allergens: &[String], dietar
     if findings.found.is_empty() {
         return not_carried(reply, findings);
     }
-    for Found { product, .. } in findings.found.iter().take(LABELS) {
+    // Who points at one product wants to know of that one.
+    let one = matches!(subject(&findings.tool), Some(Subject::Sku { .. } | Subject::Line { .. }));
+    for Found { product, .. } in findings.found.iter().take(if one { 1 } else { LABELS }) {
         reply.state(facts::title(product)).say(" ");
         let mut stated: Vec<Fact> = allergens.iter().map(|word| facts::allergen(product, word)).collect();
         stated.extend(dietary.iter().map(|word| facts::dietary(product, word)));
@@ -300,44 +487,6 @@ fn labelled(reply: &mut Reply, findings: &Findings, allergens: &[String], dietar
 /// Most products whose labels are answered for in one reply.
 const LABELS: usize = 3;
 
-fn ordered(reply: &mut Reply, findings: &Findings) {
-    if findings.lines.is_empty() {
-        return not_carried(reply, findings);
-    }
-    if let Some(limit) = findings.too_many {
-        reply.say("I can take up to ").state(facts::number(u64::from(limit), "settings.dialog.max_quantity"));
-        reply.say(" of one thing at a time. For more, please ask at the service desk.");
-        return;
-    }
-    for (index, priced) in findings.lines.iter().enumerate() {
-        if index > 0 {
-            reply.say(", and ");
-        }
-        let Some(product) = findings.all().map(|f| &f.product).find(|p| p.sku == priced.line.sku) else {
-            continue;
-        };
-        let sku = &priced.line.sku;
-        if priced.line.quantity > 1 {
-            reply.state(facts::number(u64::from(priced.line.quantity), "order")).say(" ");
-        }
-        let (lead, rest) = facts::option_words(&priced.line.options);
-        if !lead.is_empty() {
-            reply.state(facts::options(sku, &lead)).say(" ");
-        }
-        reply.state(facts::title(product));
-        if !rest.is_empty() {
-            reply.say(" with ").state(facts::options(sku, &rest));
-        }
-    }
-    if let Some(total) = facts::order_total(findings) {
-        reply.say(", ").state(total);
-        if findings.found.iter().any(|found| found.price != Freshness::Now) {
-            reply.say(" by the last prices that I know");
-        }
-    }
-    reply.say(". Anything else?");
-}
-
 fn refused(reply: &mut Reply, findings: &Findings, reason: Refusal) {
     match reason {
         Refusal::Medical => {
@@ -348,6 +497,25 @@ fn refused(reply: &mut Reply, findings: &Findings, reason: Refusal) {
         }
         Refusal::PriceChange => {
             reply.say("I cannot change prices.");
+        }
+        Refusal::Age => {
+            reply.say("I cannot judge ages; the register checks.");
+            if let Some(found) = findings.found.first()
+                && let Some(age) = facts::age(&found.product)
+            {
+                reply
+                    .say(" You must be ")
+                    .state(age)
+                    .say(" to buy ")
+                    .state(facts::title(&found.product))
+                    .say(".");
+            }
+        }
+        Refusal::Quantity => {
+            reply.say("I can only take whole pieces, and not as many as that. For more, please ask at the service desk.");
+        }
+        Refusal::Others => {
+            reply.say("I do not know what others said or bought, and I will not keep what you say.");
         }
     }
     if let (Refusal::PriceChange, Some(found)) = (reason, findings.found.first())
@@ -360,84 +528,4 @@ fn refused(reply: &mut Reply, findings: &Findings, reason: Refusal) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::findings::Offer;
-    use super::super::freshness::Moment;
-    use super::super::gate;
-    use super::super::tool::Subject;
-    use super::*;
-
-    fn found(json: &str) -> Found {
-        Found::new(serde_json::from_str(json).unwrap(), "")
-    }
-
-    /// Text and speech of a reply that the gate passes.
-    fn told(tool: fn(Subject) -> Tool, found: &Found) -> [String; 2] {
-        let tool = tool(Subject::words("milk"));
-        let findings = Findings { found: vec![found.clone()], ..Findings::none(tool, Currency::Usd) };
-        let reply = reply(&findings);
-        assert_eq!(gate::check(&reply, &findings), Ok(()), "{}", reply.text);
-        [reply.text, reply.speech]
-    }
-
-    #[test]
-    fn old_prices_and_stock_are_told_as_what_they_were() {
-        let mut milk =
-            found(r#"{"sku":"A","title":"Milk","price_cents":349,"stock":12,"location":{"aisle":"4"}}"#);
-        assert_eq!(told(Tool::GetPrice, &milk), ["Milk is $3.49.", "Milk is three forty-nine."]);
-        assert_eq!(told(Tool::CheckStock, &milk)[0], "Milk: 12 in stock, in aisle 4.");
-        let day = Moment { screen: "Nov 20".into(), speech: "November twentieth".into() };
-        let time = Moment { screen: "Nov 20, 6:00 am".into(), speech: "November twentieth at six am".into() };
-        (milk.price, milk.stock) = (Freshness::Then(day), Freshness::Then(time));
-        assert_eq!(
-            told(Tool::GetPrice, &milk),
-            ["Milk was $3.49 on Nov 20.", "Milk was three forty-nine on November twentieth."]
-        );
-        assert_eq!(
-            told(Tool::CheckStock, &milk),
-            [
-                "Milk: 12 in stock on Nov 20, 6:00 am; I cannot be sure now. It stands in aisle 4.",
-                "Milk: twelve in stock on November twentieth at six am; I cannot be sure now. It stands in aisle four."
-            ]
-        );
-        (milk.price, milk.stock) = (Freshness::Once, Freshness::Once);
-        milk.product.stock = Some(0);
-        assert_eq!(told(Tool::GetPrice, &milk)[0], "Milk was $3.49 when I last heard.");
-        assert_eq!(
-            told(Tool::LocateProduct, &milk)[0],
-            "Milk is in aisle 4. It was out of stock when I last heard."
-        );
-    }
-
-    #[test]
-    fn an_offer_is_told_with_the_regular_price() {
-        let mut milk = found(r#"{"sku":"A","title":"Milk","price_cents":349}"#);
-        let sunday = Moment { screen: "until Sunday".into(), speech: "until Sunday".into() };
-        (milk.price_cents, milk.offer) = (Some(299), Some(Offer { until: Some(sunday) }));
-        assert_eq!(
-            told(Tool::GetPrice, &milk),
-            [
-                "Milk is on offer for $2.99 instead of $3.49 until Sunday.",
-                "Milk is on offer for two ninety-nine instead of three forty-nine until Sunday."
-            ]
-        );
-        assert_eq!(
-            told(|_| Tool::ListPromotions, &milk)[0],
-            "On offer: Milk for $2.99 instead of $3.49 until Sunday."
-        );
-    }
-
-    #[test]
-    fn a_stated_availability_is_told_without_a_count() {
-        for (stated, words) in [
-            ("in_stock", "Milk: in stock."),
-            ("out_of_stock", "Milk: out of stock."),
-            ("discontinued", "Milk: discontinued."),
-        ] {
-            let milk = found(&format!(r#"{{"sku":"A","title":"Milk","availability":"{stated}"}}"#));
-            assert_eq!(told(Tool::CheckStock, &milk)[0], words);
-        }
-        let unknown = found(r#"{"sku":"A","title":"Milk"}"#);
-        assert_eq!(told(Tool::CheckStock, &unknown)[0], "Milk: I do not know how many are left.");
-    }
-}
+mod tests;

@@ -1,0 +1,165 @@
+//! Advice that stands on the catalog and on the shop's own guide: what goes with a
+//! product, what may stand in for it, what an occasion needs.
+
+use super::lookup::Shelves;
+use crate::dialog::context::Question;
+use crate::dialog::findings::{Findings, Found, Need, Note, Plan, PricedLine};
+use crate::dialog::occasion::Occasion;
+use crate::dialog::refer::kind as kind_of;
+use crate::dialog::tool::{Constraints, ListItem, Subject, Tool};
+use crate::dialog::words::{stem, words};
+use crate::domain::Product;
+use crate::domain::turn::OrderLine;
+use crate::store::StoreError;
+use std::collections::BTreeMap;
+
+/// Most products that are suggested at once.
+const SUGGESTED: usize = 4;
+
+impl Shelves<'_> {
+    /// The product that advice is asked about.
+    fn asked_about(&self, findings: &mut Findings, subject: &Subject) -> Result<Option<Product>, StoreError> {
+        let mut one = Findings::none(Tool::AskAgain, findings.currency);
+        self.about(&mut one, subject)?;
+        findings.alternatives = one.alternatives;
+        Ok(one.found.into_iter().next().map(|found| found.product))
+    }
+
+    /// The first that a search finds, one that can be had before one that cannot.
+    fn first_of(&self, query: &str, constraints: &Constraints) -> Result<Option<Product>, StoreError> {
+        let mut one = Findings::none(Tool::AskAgain, self.info.currency);
+        self.find(&mut one, query, constraints)?;
+        let can_be_had = |found: &Found| found.product.can_be_had() != Some(false);
+        // Near hits only: the fourth is another thing.
+        let near = one.found.iter().take(3).position(can_be_had).unwrap_or(0);
+        Ok((!one.found.is_empty()).then(|| one.found.swap_remove(near).product))
+    }
+
+    pub(super) fn pair(
+        &self,
+        findings: &mut Findings,
+        subject: &Subject,
+        kind: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let Some(product) = self.asked_about(findings, subject)? else {
+            findings.no_match = true;
+            return Ok(());
+        };
+        let mut goes = self.catalog.accessories(&product.sku)?;
+        for search in self.guide.goes_with(&product) {
+            goes.extend(self.first_of(search, &Constraints::default())?);
+        }
+        if let Some(kind) = kind {
+            let wanted = stem(kind);
+            goes.retain(|other| is_kind(other, &wanted));
+            if goes.is_empty() {
+                let mut one = Findings::none(Tool::AskAgain, findings.currency);
+                self.find(&mut one, kind, &Constraints::default())?;
+                goes = one.found.into_iter().map(|found| found.product).collect();
+            }
+        }
+        self.suggest(findings, &product, goes, "goes with it");
+        Ok(())
+    }
+
+    pub(super) fn substitute(&self, findings: &mut Findings, subject: &Subject) -> Result<(), StoreError> {
+        let Some(product) = self.asked_about(findings, subject)? else {
+            findings.no_match = findings.alternatives.is_empty();
+            findings.found = std::mem::take(&mut findings.alternatives);
+            return Ok(());
+        };
+        let mut others = self.catalog.substitutes(&product.sku)?;
+        let category: Vec<&str> = product.category.iter().map(String::as_str).collect();
+        if let Some(kind) = kind_of(&product) {
+            // Of the same kind, in the same corner of the shop.
+            let mut one = Findings::none(Tool::AskAgain, findings.currency);
+            self.find(&mut one, &without_brand(&product), &Constraints::default())?;
+            let found = one.found.into_iter().map(|found| found.product);
+            others.extend(found.filter(|other| other.category == product.category && is_kind(other, &kind)));
+        }
+        if others.len() < 2 && !category.is_empty() {
+            others.extend(self.catalog.in_category(&category, MANY)?);
+        }
+        others.sort_by_key(|other| other.can_be_had() == Some(false));
+        self.suggest(findings, &product, others, "similar");
+        Ok(())
+    }
+
+    fn suggest(&self, findings: &mut Findings, product: &Product, others: Vec<Product>, reason: &str) {
+        findings.alternatives.clear();
+        for other in others {
+            let known = findings.found.iter().any(|found| found.product.sku == other.sku);
+            if other.sku != product.sku && !known && findings.found.len() < SUGGESTED {
+                findings.found.push(Found::new(other, reason));
+            }
+        }
+        findings.no_match = findings.found.is_empty();
+    }
+
+    pub(super) fn plan(
+        &self,
+        findings: &mut Findings,
+        said: &str,
+        people: Option<u32>,
+        mut constraints: Constraints,
+    ) -> Result<(), StoreError> {
+        let Some(occasion) = self.guide.occasion(said) else {
+            findings.note = Some(Note::NoPlan);
+            return Ok(());
+        };
+        let count = people.unwrap_or(occasion.serves);
+        let asked = constraints.clone();
+        constraints.free_from.extend(self.context.avoid().iter().cloned());
+        let mut needs = Vec::new();
+        let mut items = Vec::new();
+        for ingredient in &occasion.needs {
+            let product = self.first_of(&ingredient.search, &constraints)?;
+            let quantity = Occasion::packs(ingredient, count);
+            needs.push(Need {
+                what: ingredient.what.clone(),
+                sku: product.as_ref().map(|product| product.sku.clone()),
+                quantity,
+            });
+            let Some(product) = product else { continue };
+            if findings.found.iter().any(|found| found.product.sku == product.sku) {
+                continue;
+            }
+            items.push(ListItem { subject: Subject::Sku { sku: product.sku.clone() }, quantity });
+            findings.lines.push(self.need_priced(&product, quantity));
+            findings.found.push(Found::new(product, format!("for {}", occasion.name)));
+        }
+        findings.question = Some(match people {
+            None => Question::People { occasion: occasion.name.clone(), constraints: asked },
+            Some(_) => Question::AddAll(items),
+        });
+        findings.plan = Some(Plan { occasion: occasion.name.clone(), people: count, needs });
+        Ok(())
+    }
+
+    fn need_priced(&self, product: &Product, quantity: u32) -> PricedLine {
+        let line = OrderLine {
+            sku: product.sku.clone(),
+            title: product.label(),
+            quantity,
+            options: BTreeMap::new(),
+            defaults: BTreeMap::new(),
+        };
+        self.priced(&line, Some(product))
+    }
+}
+
+/// Most products of a category that are looked at for a substitute.
+const MANY: usize = 12;
+
+/// True when the product is a `wanted` (a stem), by its title, synonyms or category.
+fn is_kind(product: &Product, wanted: &str) -> bool {
+    let texts =
+        std::iter::once(product.label()).chain(product.synonyms.clone()).chain(product.category.clone());
+    texts.into_iter().flat_map(|text| words(&text)).any(|word| stem(&word) == wanted)
+}
+
+fn without_brand(product: &Product) -> String {
+    let label = product.label();
+    let brand = product.brand.as_deref().unwrap_or_default();
+    label.strip_prefix(brand).unwrap_or(&label).trim().to_owned()
+}
