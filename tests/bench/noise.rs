@@ -8,15 +8,20 @@
 
 #![allow(clippy::expect_used, clippy::panic)] // A measurement that cannot run shall stop.
 
-#[path = "kiosk.rs"]
-mod kiosk;
 #[path = "mixing.rs"]
 mod mixing;
+#[path = "eval/orders.rs"]
+#[allow(dead_code)] // Shared with the evaluation, which needs more of it.
+mod orders;
+#[path = "eval/program.rs"]
+#[allow(dead_code)] // Shared with the evaluation, which needs more of it.
+mod program;
 
 use aisle::voice::recording::{Limits, Recording};
 use aisle::voice::wav;
-use kiosk::{Aisle, Case, Score, cases, import, quantile, share};
 use mixing::{hash, mix};
+use orders::{Case, Score, cases};
+use program::{Aisle, import, quantile, share};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -36,8 +41,8 @@ fn main() {
     let levels = std::env::var("AISLE_NOISE_LEVELS").unwrap_or_else(|_| LEVELS.to_owned());
     let folder = tempfile::tempdir().expect("a temporary folder");
     let speech = tempfile::tempdir().expect("a temporary folder");
-    import(folder.path());
-    let mut aisle = Aisle::start(folder.path(), speech.path());
+    import("firmware-config/demo-store/catalog.jsonl", folder.path());
+    let mut aisle = Aisle::start(folder.path(), &["--say", &speech.path().to_string_lossy()], &[]);
     let recording = folder.path().join("mixed.wav");
     let mut report = BTreeMap::new();
     let mut averages: BTreeMap<&str, Vec<f64>> = BTreeMap::new();

@@ -1,14 +1,10 @@
-//! The recorded orders, the real program that hears them, and how its answers
-//! are judged: what the benchmarks of orders share.
+//! Café orders, spoken and typed: slot values and whole orders right. Cases come from
+//! $AISLE_EVAL_DATA/barista, else from tests/recordings.
 
-#![allow(clippy::expect_used, clippy::panic)] // A measurement that cannot run shall stop.
-#![allow(dead_code)] // Each benchmark uses a part of it.
-
+use crate::program::{Aisle, quantile, share};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 /// A slot of the benchmark's labels, and the order line's own name for it.
 const SLOTS: [(&str, &str); 5] = [
@@ -35,6 +31,22 @@ pub struct Score {
     pub wrong: Vec<String>,
 }
 
+/// Spoken and typed orders, and where the cases come from.
+pub fn run(aisle: &mut Aisle) -> (String, Score, Score) {
+    let (origin, cases) = cases();
+    let mut spoken = Score::default();
+    for (index, case) in cases.iter().enumerate() {
+        let answer = aisle.ask(&json!({"id": index.to_string(), "wav": case.clip}));
+        spoken.judge(case, &answer);
+    }
+    let mut typed = Score::default();
+    for (index, case) in cases.iter().enumerate() {
+        let answer = aisle.ask(&json!({"id": index.to_string(), "text": typed_order(&case.wanted, index)}));
+        typed.judge(case, &answer);
+    }
+    (origin, spoken, typed)
+}
+
 pub fn cases() -> (String, Vec<Case>) {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
     let given = std::env::var_os("AISLE_EVAL_DATA").map(|dir| PathBuf::from(dir).join("barista"));
@@ -53,6 +65,26 @@ pub fn cases() -> (String, Vec<Case>) {
         Case { clip: clips.join(name), wanted }
     };
     (origin.to_owned(), labels.into_iter().map(case).collect())
+}
+
+/// The order in one of several everyday wordings.
+fn typed_order(wanted: &BTreeMap<String, String>, index: usize) -> String {
+    let part = |key: &str| wanted.get(key).cloned();
+    let item = part("item").unwrap_or_default();
+    let lead: Vec<_> = ["size", "roast", "shots"].iter().filter_map(|key| part(key)).collect();
+    let with: Vec<_> = ["milk", "sweetener"].iter().filter_map(|key| part(key)).collect();
+    let (lead, with) = (lead.join(" "), with.join(" and "));
+    let tail = if with.is_empty() { String::new() } else { format!(" with {with}") };
+    match index % 5 {
+        0 => format!("Can I get a {lead} {item}{tail}, please?"),
+        1 => format!("{item}, {lead}{tail}"),
+        2 => format!("I'd like one {item}{tail} {lead}"),
+        3 => format!("hi could you make me a {lead} {item}{tail} thanks"),
+        _ => format!(
+            "uh let me have {}a {lead} {item}",
+            if with.is_empty() { String::new() } else { format!("{with} in ") }
+        ),
+    }
 }
 
 impl Score {
@@ -116,90 +148,5 @@ impl Score {
                 println!("  wrong: {wrong}");
             }
         }
-    }
-}
-
-#[allow(clippy::cast_precision_loss)]
-pub fn share(part: usize, whole: usize) -> f64 {
-    part as f64 / whole.max(1) as f64
-}
-
-/// The nearest-rank quantile.
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-pub fn quantile(times: &[f64], q: f64) -> f64 {
-    let mut sorted = times.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let rank = (q * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
-}
-
-pub fn import(data: &Path) {
-    let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware-config/demo-store/catalog.jsonl");
-    let status = Command::new(env!("CARGO_BIN_EXE_aisle"))
-        .args(["catalog", "import", "--as-of", "now"])
-        .arg(store)
-        .arg("--data")
-        .arg(data)
-        .stdout(Stdio::null())
-        .status()
-        .expect("aisle runs");
-    assert!(status.success(), "the demo store is imported");
-}
-
-/// `aisle ask --batch -`, line by line.
-pub struct Aisle {
-    child: Child,
-    answers: BufReader<std::process::ChildStdout>,
-}
-
-impl Aisle {
-    pub fn start(data: &Path, speech: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_aisle"))
-            .args(["ask", "--batch", "-", "--data"])
-            .arg(data)
-            .arg("--say")
-            .arg(speech)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("aisle runs");
-        let answers = BufReader::new(child.stdout.take().expect("a pipe"));
-        Self { child, answers }
-    }
-
-    pub fn ask(&mut self, line: &Value) -> Value {
-        let stdin = self.child.stdin.as_mut().expect("a pipe");
-        writeln!(stdin, "{line}").expect("aisle reads");
-        let mut answer = String::new();
-        self.answers.read_line(&mut answer).expect("aisle answers");
-        serde_json::from_str(&answer).unwrap_or_else(|e| panic!("not JSON ({e}): {answer}"))
-    }
-
-    /// Peak resident memory of `aisle` and its workers, in MB, by name.
-    pub fn peak_memory(&self) -> Value {
-        let root = self.child.id();
-        let mut peaks = BTreeMap::new();
-        let mut total = 0;
-        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
-            let field = |name: &str| {
-                let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-                line.split_whitespace().next().map(str::to_owned)
-            };
-            let number = |name: &str| field(name).and_then(|text| text.parse::<u64>().ok());
-            if number("Pid:") == Some(u64::from(root)) || number("PPid:") == Some(u64::from(root)) {
-                let peak = number("VmHWM:").unwrap_or(0) / 1000;
-                total += peak;
-                peaks.insert(field("Name:").unwrap_or_default(), peak);
-            }
-        }
-        json!({"total": total, "each": peaks})
-    }
-}
-
-impl Drop for Aisle {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
     }
 }
