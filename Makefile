@@ -19,7 +19,7 @@ PACKAGES := build-essential cmake clang libclang-dev pkg-config libasound2-dev \
             libespeak-ng1 espeak-ng-data ca-certificates
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help packages build models demo test test-full lint eval bench bench-noise bench-search tune-search doctor clean
+.PHONY: help packages build models demo test test-full lint eval replay bench bench-noise bench-search tune-search doctor clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# //'
@@ -83,6 +83,10 @@ test-full: test eval
 # Answer quality and latency; reads $$AISLE_EVAL_DATA, else the shipped cases.
 eval: models
 	@cargo bench --locked --bench eval
+
+# 10,000 turns over two catalogs, judged by a checker that does not know the program.
+replay: models
+	@cargo bench --locked --bench replay
 
 # The recorded orders in real noise; needs $$AISLE_EVAL_DATA. Takes half an hour.
 bench-noise: models
