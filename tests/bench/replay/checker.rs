@@ -239,7 +239,7 @@ impl Turn<'_> {
         });
         let cued = has
             || marks.iter().any(|mark| match &mark.kind {
-                Kind::Word(word) => CUES.contains(&word.as_str()) || self.orderable().contains(word),
+                Kind::Word(word) => CUES.split(' ').any(|cue| cue == word) || self.orderable().contains(word),
                 Kind::Number(_) => true,
                 _ => false,
             });
@@ -351,16 +351,37 @@ impl Turn<'_> {
         }
     }
 
-    /// "We do not have that" is wrong of a product that was called by its full title.
+    /// "We do not have that" is wrong of a product that was called by its full title, and
+    /// "we do not have lemonade" where lemonade is sold.
     fn check_denial(&mut self, marks: &[Mark], reply: &str) {
-        let Some(sku) = &self.said.named else { return };
         let told = reply.to_lowercase();
         let denies =
             ["not have", "don't have", "not carry", "don't carry", "not sell", "don't sell", "no such"];
-        let named = marks.iter().any(|mark| matches!(mark.kind, Kind::Name(title) if title < FIXED));
-        if self.shop.find(sku).is_some() && denies.iter().any(|words| told.contains(words)) {
-            let kind = if named { "denied, then offered" } else { "denied" };
-            self.fault(kind, sku.clone());
+        if !denies.iter().any(|words| told.contains(words)) {
+            return;
+        }
+        if let Some(sku) = &self.said.named {
+            let named = marks.iter().any(|mark| matches!(mark.kind, Kind::Name(title) if title < FIXED));
+            self.fault(if named { "denied, then offered" } else { "denied" }, sku.clone());
+        }
+        let mut wrong = Vec::new();
+        for sentence in claims::sentences(marks) {
+            let word = |i: usize| sentence.get(i).and_then(Mark::word).unwrap_or_default();
+            let after = (0..sentence.len()).find(|i| {
+                word(*i) == "not" && word(i + 1) == "have" || word(*i) == "don't" && word(i + 1) == "have"
+            });
+            for name in after
+                .map_or(&[][..], |i| &sentence[i + 2..])
+                .split(|mark| matches!(mark.word(), Some("or" | "and")) || mark.word().is_none())
+            {
+                let name = name.iter().filter_map(Mark::word).collect::<Vec<_>>().join(" ");
+                wrong.extend(
+                    self.shop.called(&name).map(|product| format!("{name}: {}", self.product(product).title)),
+                );
+            }
+        }
+        if !wrong.is_empty() {
+            self.fault("denied", wrong.join(", "));
         }
     }
 }
@@ -402,128 +423,11 @@ fn prompt_fragments() -> &'static HashSet<Vec<String>> {
 }
 
 /// Words that can ask for a change of the order.
-const CUES: &[&str] = &[
-    "add",
-    "put",
-    "take",
-    "want",
-    "wanted",
-    "order",
-    "get",
-    "give",
-    "gimme",
-    "grab",
-    "buy",
-    "need",
-    "like",
-    "love",
-    "make",
-    "change",
-    "swap",
-    "switch",
-    "replace",
-    "remove",
-    "delete",
-    "drop",
-    "cancel",
-    "scrap",
-    "undo",
-    "without",
-    "with",
-    "skip",
-    "forget",
-    "another",
-    "more",
-    "extra",
-    "instead",
-    "also",
-    "plus",
-    "too",
-    "list",
-    "basket",
-    "cart",
-    "trolley",
-    "bag",
-    "throw",
-    "toss",
-    "include",
-    "reserve",
-    "yes",
-    "yeah",
-    "yep",
-    "yup",
-    "sure",
-    "ok",
-    "okay",
-    "please",
-    "right",
-    "correct",
-    "exactly",
-    "no",
-    "nope",
-    "not",
-    "never",
-    "clear",
-    "empty",
-    "start",
-    "over",
-    "back",
-    "twice",
-    "half",
-    "pair",
-    "dozen",
-    "couple",
-    "lose",
-    "ditch",
-    "bring",
-    "pour",
-    "stick",
-    "keep",
-    "leave",
-    "rather",
-    "actually",
-    "sorry",
-    "same",
-    "everything",
-    "rid",
-    "reset",
-    "new",
-    "pick",
-    "choose",
-    "i'll",
-    "i'd",
-    "let's",
-    "bitte",
-    "nehme",
-    "möchte",
-    "quiero",
-    "dame",
-    "añade",
-    "agrega",
-    "quita",
-    "voudrais",
-    "ajoute",
-    "prends",
-    "sí",
-    "ja",
-    "oui",
-    "vorrei",
-    "first",
-    "third",
-    "last",
-    "fewer",
-    "less",
-    "save",
-    "pack",
-    "packs",
-    "bottle",
-    "bottles",
-    "box",
-    "boxes",
-    "carton",
-    "cartons",
-    "jar",
-    "jars",
-    "loaf",
-    "cup",
-];
+const CUES: &str = "add put take want wanted order get give gimme grab buy need like love make change swap switch \
+    replace remove delete drop cancel scrap undo without with skip forget another more extra instead \
+    also plus too list basket cart trolley bag throw toss include reserve yes yeah yep yup sure ok okay \
+    please right correct exactly no nope not never clear empty start over back twice half pair dozen \
+    couple lose ditch bring pour stick keep leave rather actually sorry same everything rid reset new \
+    pick choose i'll i'd let's bitte nehme möchte quiero dame añade agrega quita voudrais ajoute favor \
+    dos tres una uno deux trois zwei drei due plaît prends sí ja oui vorrei first third last fewer less \
+    save pack packs bottle bottles box boxes carton cartons jar jars loaf cup";

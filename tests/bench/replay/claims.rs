@@ -414,7 +414,8 @@ pub fn wish(turn: &mut Turn, reply: &str) {
         format!(" {} ", words.map(str::to_lowercase).collect::<Vec<_>>().join(" "))
     };
     let intent = turn.answer["intent"].as_str().unwrap_or_default();
-    let (said, told) = (plain(&turn.said.text), plain(reply));
+    let (said, told) = (turn.said.text.to_lowercase(), plain(reply));
+    let said = format!(" {said} ");
     let excused = ["not", "none", "no", "nothing", "sorry", "instead", "nearest"];
     let excused = excused.iter().any(|word| told.contains(&format!(" {word} ")));
     if excused || !["find", "plan", "recommend", "narrow"].contains(&intent) {
@@ -424,8 +425,10 @@ pub fn wish(turn: &mut Turn, reply: &str) {
         let wished = plain(diet);
         let against =
             ["not", "non", "no", "than"].iter().any(|not| said.contains(&format!(" {not}{wished}")));
+        let spoken =
+            [diet.clone(), diet.replace('-', " ")].iter().any(|diet| said.contains(&format!(" {diet} ")));
         let wrong = turn.cards.iter().find(|card| !turn.product(**card).dietary.contains(diet));
-        if let Some(card) = wrong.filter(|_| said.contains(&wished) && !against && !told.contains(&wished)) {
+        if let Some(card) = wrong.filter(|_| spoken && !against && !told.contains(&wished)) {
             let detail = format!("{diet}: {}", turn.product(*card).title);
             turn.fault("wish for a diet ignored", detail);
         }

@@ -7,25 +7,30 @@ use crate::shop::FIXED;
 use crate::text::{self, Kind, Mark};
 use std::collections::{BTreeSet, HashSet};
 
+/// The products that bear a title that was told, and the number before it.
+type Named = (Vec<usize>, Option<i64>);
+
 impl Turn<'_> {
     /// Every amount of money is a price of what was named before it, or the cost of
     /// the order's lines.
     pub fn check_amounts(&mut self, key: &str, marks: &[Mark]) {
+        let mut told: Vec<Named> = Vec::new();
         for sentence in claims::sentences(marks) {
-            let mut named: Vec<(Vec<usize>, Option<i64>)> = Vec::new();
+            let before = told.len();
             for (i, mark) in sentence.iter().enumerate() {
+                let named = &told[before..];
                 match &mark.kind {
                     Kind::Name(title) if *title < FIXED => {
                         let bearers = self.bearers(*title);
                         let quantity = self.quantity(sentence, i);
                         self.check_quantity(key, &bearers, quantity);
-                        named.push((bearers, quantity));
+                        told.push((bearers, quantity));
                     }
                     Kind::Amount { cents, pair } => {
                         if pair.as_ref().is_some_and(|pair| self.no_money(pair, &sentence[i + 1..])) {
                             continue;
                         }
-                        if !self.amount_holds(*cents, &named, sentence, i) {
+                        if !self.amount_holds(*cents, &told, named.len(), (sentence, i)) {
                             let last = named.last().and_then(|(bearers, _)| bearers.first());
                             let of = last.map_or("the turn", |product| &self.product(*product).title);
                             let detail = format!("{key}: {}.{:02} of {of}", cents / 100, cents % 100);
@@ -43,28 +48,26 @@ impl Turn<'_> {
         }
     }
 
-    fn amount_holds(
-        &self,
-        cents: i64,
-        named: &[(Vec<usize>, Option<i64>)],
-        sentence: &[Mark],
-        i: usize,
-    ) -> bool {
+    /// Whether an amount follows from the order or from what was `told` of, the last
+    /// `here` in the same sentence.
+    fn amount_holds(&self, cents: i64, told: &[Named], here: usize, (sentence, i): (&[Mark], usize)) -> bool {
         let word = |back: usize| i.checked_sub(back).and_then(|at| sentence[at].word());
         let has = |words: &[&str]| claims::says(sentence, words);
-        let sums = |parts: Vec<Vec<i64>>| {
+        let named = &told[told.len() - here..];
+        let sums = |named: &[Named]| {
             let mut sums: HashSet<i64> = HashSet::from([0]);
-            for part in parts {
-                sums = sums.iter().flat_map(|sum| part.iter().map(move |cost| sum + cost)).collect();
+            for (products, quantity) in named {
+                let costs = products.iter().flat_map(|product| self.costs(*product, *quantity, sentence));
+                let costs: Vec<i64> = costs.collect();
+                sums = sums.iter().flat_map(|sum| costs.iter().map(move |cost| sum + cost)).collect();
             }
             sums
         };
-        let line_costs = |lines: &[Line]| {
-            let costs =
-                lines.iter().map(|line| line.unit.map_or(vec![0], |unit| vec![0, unit * line.quantity]));
-            sums(costs.collect())
-        };
-        let total = [
+        let total =
+            |lines: &[Line]| lines.iter().filter_map(|line| Some(line.unit? * line.quantity)).sum::<i64>();
+        let (now, then) = (total(&self.lines), total(self.before));
+        let mut known: HashSet<i64> = HashSet::new();
+        let totals = [
             "total",
             "altogether",
             "together",
@@ -77,21 +80,16 @@ impl Turn<'_> {
             "makes",
             "now",
         ];
-        let anything = named.is_empty() || has(&total);
-        let mut known: HashSet<i64> = if anything { line_costs(&self.lines) } else { HashSet::new() };
-        if named.is_empty() {
-            known.extend(line_costs(self.before));
-            known.extend(self.own.iter().flat_map(|product| self.singles(*product, sentence)));
+        if here == 0 || has(&totals) {
+            known.extend([now, then, (now - then).abs()]);
         }
         if let Some((last, _)) = named.last() {
             known.extend(last.iter().flat_map(|product| self.singles(*product, sentence)));
-            // What all things named so far cost together.
-            let each = named.iter().map(|(products, quantity)| {
-                products.iter().flat_map(|product| self.costs(*product, *quantity, sentence)).collect()
-            });
-            known.extend(sums(each.collect()));
-            let of = |line: &&Line| named.iter().any(|(products, _)| products.contains(&line.product));
-            known.extend(line_costs(&self.lines.iter().filter(of).cloned().collect::<Vec<_>>()));
+            known.extend(sums(named));
+        } else {
+            known.extend(self.own.iter().flat_map(|product| self.singles(*product, sentence)));
+            known.extend(self.lines.iter().flat_map(|line| self.costs(line.product, None, sentence)));
+            known.extend(sums(told));
         }
         if let Some(pieces) = rate(&sentence[i + 1..]) {
             let products =
@@ -139,11 +137,17 @@ impl Turn<'_> {
         let lines = lines.filter_map(|line| Some((line.unit?, line.quantity)));
         let costs: Vec<i64> =
             lines.flat_map(|(unit, ordered)| [unit * ordered, unit * quantity.unwrap_or(ordered)]).collect();
+        let all: i64 = self
+            .lines
+            .iter()
+            .filter(|line| line.product == product)
+            .filter_map(|l| Some(l.unit? * l.quantity))
+            .sum();
         if costs.is_empty() {
             let unit = self.menu_price(product, sentence).or(self.product(product).price());
             unit.map(|unit| unit * quantity.unwrap_or(1)).into_iter().collect()
         } else {
-            costs
+            costs.into_iter().chain([all]).collect()
         }
     }
 
@@ -259,9 +263,12 @@ impl Turn<'_> {
         }
         let pieces = |lines: &[Line]| lines.iter().map(|line| line.quantity).sum::<i64>();
         // Of a reply of several parts, each tells how many of the cards are its own.
-        let found =
-            marks.iter().filter(|mark| matches!(mark.word(), Some("found" | "offer" | "have" | "anything")));
-        if found.count() > 1 {
+        let first = claims::sentences(marks).first().map_or(0, |sentence| sentence.len());
+        let found = marks.iter().filter(|mark| mark.word() == Some("found")).count();
+        if found > 1
+            || found == 1 && !claims::says(&marks[..first], &["found"])
+            || marks.len() > first && found == 1 && claims::says(&marks[first..], &["sorry"])
+        {
             (1..self.cards.len()).filter_map(|count| i64::try_from(count).ok()).for_each(&mut know);
         }
         let counts = [self.cards.len(), self.again, self.lines.len(), self.before.len(), self.own.len()];
@@ -297,10 +304,18 @@ impl Turn<'_> {
         // An echo of what was just said, and for how many a meal is planned.
         known.extend(numbers(&self.said.text));
         let plan = self.answer["intent"] == "plan";
+        // A size that can be chosen: "eight ounce".
+        let groups = self.own.iter().flat_map(|product| &self.product(*product).groups);
+        let options: BTreeSet<&str> =
+            groups.flat_map(|group| &self.shop.groups[*group].values).map(|(name, ..)| &**name).collect();
+        let options: Vec<Vec<Mark>> = options.into_iter().map(text::name).collect();
+        let option =
+            |i: usize| options.iter().any(|name| text::starts_with(&marks[i..], name, false).is_some());
         for (i, mark) in marks.iter().enumerate() {
             match &mark.kind {
                 Kind::Number(_) if plan && i > 0 && marks[i - 1].word() == Some("for") => {}
                 Kind::Number(number) if number.worded && number.value == "1" => {}
+                Kind::Number(_) if option(i) => {}
                 Kind::Number(number) if !number.any_of(|value| known.contains(value)) => {
                     let detail = format!("{}, {} cards shown", number.value, self.cards.len());
                     self.fault("number without a source", detail);
@@ -356,21 +371,29 @@ impl Turn<'_> {
             self.fault("reply and speech differ: dates", detail);
         }
         let raw = texts.map(text::name);
-        for (here, there, key) in [(0, 1, "shown, not said"), (1, 0, "said, not shown")] {
+        let mut heard: HashSet<String> = HashSet::new();
+        for (here, there, key) in [(1, 0, "said, not shown"), (0, 1, "shown, not said")] {
             let known: HashSet<&str> =
                 raw[there].iter().chain(&marks[there]).filter_map(Mark::number).collect();
-            let numbers = marks[here].iter().filter_map(|mark| match &mark.kind {
-                Kind::Number(number) => Some(number),
-                _ => None,
-            });
-            let joined = |number: &text::Number| {
-                raw[there].iter().any(|mark| {
-                matches!(&mark.kind, Kind::Number(other) if other.worded && other.any_of(|part| part == number.value) )
-            })
+            // Of two numbers that were read as one.
+            let part = |number: &text::Number| {
+                raw[there].iter().any(|mark| match &mark.kind {
+                    Kind::Number(other) => other.worded && other.any_of(|part| part == number.value),
+                    _ => false,
+                })
             };
-            let missing =
-                numbers.filter(|number| !number.any_of(|value| known.contains(value)) && !joined(number));
-            let missing: Vec<String> = missing.map(|number| number.value.clone()).collect();
+            let mut missing = Vec::new();
+            for mark in &marks[here] {
+                let Kind::Number(number) = &mark.kind else { continue };
+                let found = number.any_of(|value| known.contains(value)) || part(number);
+                if found || here == 0 && heard.contains(&number.value) {
+                    continue;
+                }
+                match text::heard(texts[here], &mark.at, &|value| known.contains(value)) {
+                    Some(numbers) if here == 1 => heard.extend(numbers),
+                    _ => missing.push(number.value.clone()),
+                }
+            }
             if !missing.is_empty() {
                 self.fault("reply and speech differ: numbers", format!("{missing:?} {key}"));
             }
@@ -392,11 +415,15 @@ impl Turn<'_> {
                     letters[..i].iter().rev().take_while(|c| c.is_ascii_digit()).collect();
                 let number: String = digits.into_iter().rev().collect();
                 let alone = letters.get(i + 1).is_none_or(|next| !next.is_alphanumeric());
-                let spoken = |two: &[Mark]| {
-                    two[0].number() == Some(&number) && two[1].word().is_some_and(|word| said.contains(&word))
+                let next = letters[i + 1..].iter().skip_while(|c| !c.is_alphanumeric());
+                let next: String = next.take_while(|c| c.is_alphabetic()).collect();
+                let spoken = |three: &[Mark]| {
+                    three[0].number() == Some(&number)
+                        && three[1].word().is_some_and(|word| said.contains(&word))
+                        && (next.is_empty() || three[2].word() == Some(&next.to_lowercase()))
                 };
                 let brand = product.brand.starts_with(&format!("{number}{unit}"));
-                if alone && !number.is_empty() && (brand || *unit == 'G') && speech.windows(2).any(spoken) {
+                if alone && !number.is_empty() && (brand || *unit == 'G') && speech.windows(3).any(spoken) {
                     wrong.push(format!("{number}{unit} as {}", said[0]));
                 }
             }

@@ -108,6 +108,8 @@ pub struct Shop {
     title_of: Vec<usize>,
     fixed: Vec<Vec<Mark>>,
     diets: BTreeSet<String>,
+    /// What products are called plainly: titles without brand and pack, and synonyms.
+    called: HashMap<String, usize>,
     /// Most pieces that are taken at once.
     pub most: String,
 }
@@ -155,6 +157,16 @@ impl Shop {
         }
         let most = SETTINGS.lines().find_map(|line| line.strip_prefix("# max_quantity = "));
         most.unwrap_or_default().clone_into(&mut shop.most);
+        for (index, product) in products.iter().enumerate() {
+            let own = product.title.strip_prefix(&*product.brand).unwrap_or(&product.title).trim();
+            let own: Vec<&str> =
+                own.split_whitespace().take_while(|w| !w.contains(|c: char| c.is_numeric())).collect();
+            for name in product.synonyms.iter().cloned().chain([own.join(" ")]) {
+                if name.len() > 2 {
+                    shop.called.entry(plain(&name)).or_insert(index);
+                }
+            }
+        }
         shop.diets = products.iter().flat_map(|product| product.dietary.iter().cloned()).collect();
         shop.products = products;
         shop
@@ -163,6 +175,11 @@ impl Shop {
     /// All diets that are stated of any product.
     pub fn diets(&self) -> &'_ BTreeSet<String> {
         &self.diets
+    }
+
+    /// The product that is called so.
+    pub fn called(&self, name: &str) -> Option<usize> {
+        self.called.get(&plain(name)).copied()
     }
 
     pub fn find(&self, sku: &str) -> Option<usize> {
@@ -239,6 +256,11 @@ fn other_start(kind: &text::Kind) -> String {
         text::Kind::Number(number) => number.value.clone(),
         _ => "$".to_owned(),
     }
+}
+
+/// In lower case, one or many.
+fn plain(name: &str) -> String {
+    name.to_lowercase().trim_end_matches('s').to_owned()
 }
 
 fn json(text: &str) -> Value {

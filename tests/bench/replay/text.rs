@@ -103,65 +103,11 @@ const SMALL: [&str; 20] = [
     "nineteen",
 ];
 const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-const ORDINALS: [&str; 19] = [
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-];
-const UNITS: [&str; 22] = [
-    "liter",
-    "litre",
-    "milliliter",
-    "gram",
-    "kilogram",
-    "milligram",
-    "ounce",
-    "meter",
-    "centimeter",
-    "millimeter",
-    "watt",
-    "kilowatt",
-    "volt",
-    "pack",
-    "piece",
-    "feet",
-    "kilo",
-    "foot",
-    "inch",
-    "amp",
-    "hour",
-    "year",
-];
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
+const ORDINALS: &str = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth \
+    fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth";
+const UNITS: &str = "liter litre milliliter gram kilogram milligram ounce meter centimeter millimeter watt kilowatt \
+    volt pack piece feet kilo foot inch amp hour year";
+const MONTHS: &str = "january february march april may june july august september october november december";
 
 /// The marks of a text, without names.
 pub fn read(text: &str) -> Vec<Mark> {
@@ -184,6 +130,48 @@ pub fn read_naming(text: &str, mut find: impl FnMut(&[Mark]) -> Option<(usize, u
         }
     }
     moneyed(&dated(&named))
+}
+
+/// Whether the number words of a text around a place can be heard as `known` numbers one
+/// after the other: "four thousand two hundred one thousand two hundred" is 4200, 1200.
+pub fn heard(text: &str, at: &Range<usize>, known: &dyn Fn(&str) -> bool) -> Option<Vec<String>> {
+    let atoms = atoms(text);
+    let spoken = |i: usize| {
+        let joins = |word: &str| matches!(word, "and" | "hundred" | "thousand" | "million" | "point");
+        let counts = |word: &str| SMALL.contains(&word) || TENS.contains(&word);
+        match &atoms[i].kind {
+            Kind::Word(word) => joins(word) || counts(word),
+            _ => {
+                i > 0
+                    && hyphened(&atoms[i - 1..])
+                    && atoms[i - 1].word().is_some_and(|word| TENS.contains(&word))
+            }
+        }
+    };
+    let inside = atoms.iter().position(|mark| mark.at.start == at.start)?;
+    let from = (0..inside).rev().take_while(|i| spoken(*i)).last().unwrap_or(inside);
+    let to = (inside..atoms.len()).take_while(|i| spoken(*i)).last().map_or(inside, |last| last + 1);
+    segments(&atoms[from..to], known, false)
+}
+
+fn segments(run: &[Mark], known: &dyn Fn(&str) -> bool, decimal: bool) -> Option<Vec<String>> {
+    let digit = |i: usize| run.get(i).and_then(Mark::word).is_some_and(|word| SMALL[..10].contains(&word));
+    let scale =
+        |i: usize| matches!(run.get(i).and_then(Mark::word), Some("hundred" | "thousand" | "million"));
+    if run.is_empty() {
+        return Some(Vec::new());
+    }
+    if decimal && digit(0) && !scale(1) {
+        // "two point zero six" is heard as 2.06.
+        return None;
+    }
+    (1..=run.len()).find_map(|to| {
+        let cut = to < run.len() && (hyphened(&run[to - 1..]) || to > 1 && hyphened(&run[to - 2..]));
+        let (number, _) = spoken_number(&run[..to]).filter(|(_, taken)| *taken == to && !cut)?;
+        let rest =
+            segments(&run[to..], known, number.value.contains('.')).filter(|_| known(&number.value))?;
+        Some(std::iter::once(number.value).chain(rest).collect())
+    })
 }
 
 /// A name's marks, to look for it.
@@ -224,7 +212,7 @@ fn same(here: &Kind, there: &Kind, spoken: bool) -> bool {
             let unit =
                 |short: &str| short.chars().count() <= 3 && here.chars().next() == short.chars().next();
             here == there
-                || spoken && UNITS.contains(&here.trim_end_matches('s')) && unit(there)
+                || spoken && UNITS.split(' ').any(|unit| unit == here.trim_end_matches('s')) && unit(there)
                 || spoken && matches!((&**here, &**there), ("by" | "times", "x") | ("pounds" | "pound", "lb"))
         }
         (Kind::Number(here), Kind::Number(there)) => here.value == there.value,
@@ -311,6 +299,12 @@ fn numbered(atoms: &[Mark]) -> Vec<Mark> {
     marks
 }
 
+/// Whether the second mark is a hyphen that joins those around it.
+fn hyphened(marks: &[Mark]) -> bool {
+    let joined = |two: &[Mark]| two[0].at.end == two[1].at.start;
+    marks.len() > 2 && marks[1].kind == Kind::Sign('-') && marks[..3].windows(2).all(joined)
+}
+
 /// Below a hundred: "seven", "forty-nine". Tens and ones are hyphenated.
 fn below_hundred(atoms: &[Mark]) -> Option<(u64, usize)> {
     let word = |i: usize| atoms.get(i).and_then(Mark::word);
@@ -320,9 +314,8 @@ fn below_hundred(atoms: &[Mark]) -> Option<(u64, usize)> {
         return Some((small as u64, 1));
     }
     let tens = 20 + 10 * TENS.iter().position(|tens| *tens == first)? as u64;
-    let hyphen = matches!(atoms.get(1).map(|mark| &mark.kind), Some(Kind::Sign('-')));
     match word(2).and_then(small) {
-        Some(ones @ 1..=9) if hyphen => Some((tens + ones as u64, 3)),
+        Some(ones @ 1..=9) if hyphened(atoms) => Some((tens + ones as u64, 3)),
         _ => Some((tens, 1)),
     }
 }
@@ -394,7 +387,8 @@ fn dated(marks: &[Mark]) -> Vec<Mark> {
     let (mut out, mut i) = (Vec::with_capacity(marks.len()), 0);
     while i < marks.len() {
         let at = marks[i].at.start;
-        let capital = |text: &str| MONTHS.iter().position(|month| text.len() >= 3 && month.starts_with(text));
+        let capital =
+            |text: &str| MONTHS.split(' ').position(|month| text.len() >= 3 && month.starts_with(text));
         let month = marks[i].word().and_then(capital);
         if let Some((month, (day, taken))) = month.zip(day(&marks[i + 1..])) {
             i += 1 + taken;
@@ -444,7 +438,7 @@ fn time(marks: &[Mark]) -> Option<(u32, u32, usize)> {
 /// A day of the month: "5", "5th", "fifth", "thirty-first".
 fn day(marks: &[Mark]) -> Option<(u32, usize)> {
     let ordinal = |word: &str| -> Option<u32> {
-        (1..).zip(ORDINALS).find(|(_, ordinal)| *ordinal == word).map(|(n, _)| n)
+        (1..).zip(ORDINALS.split(' ')).find(|(_, ordinal)| *ordinal == word).map(|(n, _)| n)
     };
     let word = |i: usize| marks.get(i).and_then(Mark::word);
     let (day, taken) = if let Some(day) = word(0).and_then(ordinal) {
