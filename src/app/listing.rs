@@ -7,7 +7,7 @@ use crate::dialog::findings::{Findings, Found, Note, PricedLine};
 use crate::dialog::order::HeardLine;
 use crate::dialog::tool::{Change, ListItem, Subject, Tool};
 use crate::domain::turn::OrderLine;
-use crate::domain::{Cents, Product, Sku};
+use crate::domain::{Cents, Product};
 use crate::store::StoreError;
 use std::collections::BTreeMap;
 
@@ -130,6 +130,12 @@ impl Shelves<'_> {
         self.settle(findings, draft)
     }
 
+    /// Sets options of a line.
+    fn choose(&self, line: &mut OrderLine, options: &BTreeMap<String, String>) {
+        line.options.extend(options.clone());
+        self.fill_in(line);
+    }
+
     /// Sets what was not said of a line to its groups' defaults.
     fn fill_in(&self, line: &mut OrderLine) {
         let Some(index) = self.menu.items.iter().position(|item| item.sku == line.sku) else { return };
@@ -163,26 +169,21 @@ impl Shelves<'_> {
                 }
                 Change::Options { line, options } => {
                     if let Some(own) = draft.lines.get_mut(*line) {
-                        choose(own, options);
-                        self.fill_in(own);
+                        self.choose(own, options);
                         draft.touch(*line);
                     }
                 }
                 Change::Split { line, pieces, options } => {
                     let Some(own) = draft.lines.get_mut(*line) else { continue };
-                    let mut part = own.clone();
                     if *pieces < own.quantity {
-                        own.quantity -= pieces;
-                        part.quantity = *pieces;
-                        choose(&mut part, options);
-                        self.fill_in(&mut part);
-                        draft.lines.insert(*line, part);
-                        draft.touch(*line);
-                    } else {
-                        choose(own, options);
-                        self.fill_in(own);
-                        draft.touch(*line);
+                        // The part that changes stands in the line's place, the rest after it.
+                        let mut rest = own.clone();
+                        rest.quantity -= pieces;
+                        own.quantity = *pieces;
+                        draft.lines.insert(*line + 1, rest);
                     }
+                    self.choose(&mut draft.lines[*line], options);
+                    draft.touch(*line);
                 }
                 Change::Swap { line, item } => {
                     let Some(product) = self.one(findings, &item.subject)? else { continue };
@@ -193,7 +194,6 @@ impl Shelves<'_> {
                         draft.touch(*line);
                     }
                 }
-                Change::Remove { line } => gone.push(*line),
             }
         }
         draft.take_off(&gone);
@@ -261,7 +261,7 @@ impl Shelves<'_> {
                     touched.iter().filter_map(|line| self.context.order.get(*line).cloned()).collect();
                 self.tell(findings, &lines)?;
             }
-            Some(Question::People { .. } | Question::Which { .. }) | None => {
+            Some(Question::People { .. }) | None => {
                 findings.note = Some(Note::Nothing);
             }
         }
@@ -294,13 +294,7 @@ impl Shelves<'_> {
             return Ok(());
         }
         findings.alternatives.clear();
-        let skus: Vec<Sku> = spoken.iter().chain(&removed).map(|line| line.sku.clone()).collect();
-        self.bring(findings, &skus, "on your list")?;
-        for line in &spoken {
-            let product =
-                findings.found.iter().find(|f| f.product.sku == line.sku).map(|f| f.product.clone());
-            findings.lines.push(self.priced(line, product.as_ref()));
-        }
+        self.speak_of(findings, &spoken, &removed)?;
         let limit = self.settings.dialog.max_quantity;
         let before = |line: &OrderLine| {
             self.context.order.iter().any(|old| old.sku == line.sku && old.quantity >= line.quantity)
@@ -320,26 +314,30 @@ impl Shelves<'_> {
 
     /// Speaks of `lines` with what they cost together.
     fn tell(&self, findings: &mut Findings, lines: &[OrderLine]) -> Result<(), StoreError> {
-        let skus: Vec<Sku> = lines.iter().map(|line| line.sku.clone()).collect();
-        self.bring(findings, &skus, "on your list")?;
-        for line in lines {
-            let product =
-                findings.found.iter().find(|f| f.product.sku == line.sku).map(|f| f.product.clone());
-            findings.lines.push(self.priced(line, product.as_ref()));
-        }
+        self.speak_of(findings, lines, &[])?;
         findings.total_cents = self.total(lines)?;
         Ok(())
     }
 
-    /// Adds the products of `skus` to what was found, each once, in their order.
-    fn bring(&self, findings: &mut Findings, skus: &[Sku], reason: &str) -> Result<(), StoreError> {
-        for sku in skus {
-            if findings.found.iter().any(|found| found.product.sku == *sku) {
+    /// Brings the products of `lines` and `removed`, each once, and prices `lines`.
+    fn speak_of(
+        &self,
+        findings: &mut Findings,
+        lines: &[OrderLine],
+        removed: &[OrderLine],
+    ) -> Result<(), StoreError> {
+        for line in lines.iter().chain(removed) {
+            if findings.found.iter().any(|found| found.product.sku == line.sku) {
                 continue;
             }
-            if let Some(product) = self.catalog.product(sku)? {
-                findings.found.push(Found::new(product, reason));
+            if let Some(product) = self.catalog.product(&line.sku)? {
+                findings.found.push(Found::new(product, "on your list"));
             }
+        }
+        for line in lines {
+            let product = findings.found.iter().map(|found| &found.product).find(|p| p.sku == line.sku);
+            let priced = self.priced(line, product);
+            findings.lines.push(priced);
         }
         Ok(())
     }
@@ -402,23 +400,12 @@ impl Shelves<'_> {
     }
 }
 
-fn line_of(product: &Product, quantity: u32) -> OrderLine {
+pub(super) fn line_of(product: &Product, quantity: u32) -> OrderLine {
     OrderLine {
         sku: product.sku.clone(),
         title: product.label(),
         quantity,
         options: BTreeMap::new(),
         defaults: BTreeMap::new(),
-    }
-}
-
-/// Sets options of a line; an empty word takes one out.
-fn choose(line: &mut OrderLine, options: &BTreeMap<String, String>) {
-    for (group, words) in options {
-        if words.is_empty() {
-            line.options.remove(group);
-        } else {
-            line.options.insert(group.clone(), words.clone());
-        }
     }
 }

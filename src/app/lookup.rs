@@ -54,7 +54,7 @@ impl Shelves<'_> {
             Tool::ListOptions { subject, group } => {
                 self.choices(&mut findings, &subject, group.as_deref())?
             }
-            Tool::CompareProducts { subjects } => self.compare(&mut findings, &subjects)?,
+            Tool::CompareProducts { subjects } => self.each(&mut findings, &subjects)?,
             Tool::FindPairings { subject, kind } => self.pair(&mut findings, &subject, kind.as_deref())?,
             Tool::FindSubstitutes { subject } => self.substitute(&mut findings, &subject)?,
             Tool::PlanOccasion { occasion, people, constraints } => {
@@ -141,29 +141,29 @@ impl Shelves<'_> {
         Ok(())
     }
 
+    fn request(&self, query: &str, constraints: &Constraints) -> SearchRequest {
+        SearchRequest {
+            text: query.to_owned(),
+            limit: self.settings.catalog.results as usize,
+            filters: Filters { moment: Some(self.now.timestamp()), ..filters(constraints) },
+            ..SearchRequest::default()
+        }
+    }
+
     pub(super) fn find(
         &self,
         findings: &mut Findings,
         query: &str,
         constraints: &Constraints,
     ) -> Result<(), StoreError> {
-        let request = SearchRequest {
-            text: query.to_owned(),
-            limit: self.settings.catalog.results as usize,
-            filters: Filters { moment: Some(self.now.timestamp()), ..filters(constraints) },
-            ..SearchRequest::default()
-        };
+        let request = self.request(query, constraints);
         let wishes = constraints.wishes();
         if wishes.is_empty() {
             take(findings, required(self.catalog, &request, constraints.cheapest_first)?);
             if findings.no_match && !constraints.is_empty() && !query.is_empty() {
                 // The nearest without what was required, told as what they are.
                 let words = [std::slice::from_ref(&request.text), &constraints.dietary].concat().join(" ");
-                let request = SearchRequest {
-                    text: words,
-                    filters: Filters { moment: Some(self.now.timestamp()), ..Filters::default() },
-                    ..request
-                };
+                let request = SearchRequest { text: words, ..self.request(query, &Constraints::default()) };
                 let mut near = Findings::none(Tool::AskAgain, findings.currency);
                 take(&mut near, required(self.catalog, &request, constraints.cheapest_first)?);
                 // What a label names as in it is never offered to who must not have it.
@@ -208,12 +208,7 @@ impl Shelves<'_> {
         shown: &[Sku],
         than: Option<Than>,
     ) -> Result<(), StoreError> {
-        let request = SearchRequest {
-            text: query.to_owned(),
-            limit: MANY,
-            filters: Filters { moment: Some(self.now.timestamp()), ..filters(constraints) },
-            ..SearchRequest::default()
-        };
+        let request = SearchRequest { limit: MANY, ..self.request(query, constraints) };
         take(findings, required(self.catalog, &request, constraints.cheapest_first)?);
         if let Some(than) = than {
             let beside = self.catalog.products(shown)?;
@@ -291,36 +286,20 @@ impl Shelves<'_> {
                     None => findings.no_match = true,
                 }
             }
-            Subject::Several { subjects } => {
-                for subject in subjects {
-                    let mut one = Findings::none(Tool::AskAgain, findings.currency);
-                    self.about(&mut one, subject)?;
-                    findings.lines.append(&mut one.lines);
-                    let known =
-                        |found: &Found| findings.found.iter().any(|f| f.product.sku == found.product.sku);
-                    let first = one.found.into_iter().find(|found| !known(found));
-                    findings.partly |= first.is_none();
-                    findings.found.extend(first);
-                    if findings.alternatives.is_empty() {
-                        findings.alternatives = one.alternatives;
-                    }
-                }
-                findings.no_match = findings.found.is_empty();
-                if !findings.no_match {
-                    findings.alternatives.clear();
-                }
-            }
+            Subject::Several { subjects } => self.each(findings, subjects)?,
         }
         Ok(())
     }
 
-    fn compare(&self, findings: &mut Findings, subjects: &[Subject]) -> Result<(), StoreError> {
+    /// The first product that each of `subjects` means, every product once.
+    fn each(&self, findings: &mut Findings, subjects: &[Subject]) -> Result<(), StoreError> {
         for subject in subjects {
             let mut one = Findings::none(Tool::AskAgain, findings.currency);
             self.about(&mut one, subject)?;
+            findings.lines.append(&mut one.lines);
+            findings.other_size |= one.other_size;
             let known = |found: &Found| findings.found.iter().any(|f| f.product.sku == found.product.sku);
             let first = one.found.into_iter().find(|found| !known(found));
-            findings.other_size |= one.other_size;
             findings.found.extend(first);
             if findings.alternatives.is_empty() {
                 findings.alternatives = one.alternatives;

@@ -34,8 +34,6 @@ pub enum Question {
     AddAll(Vec<ListItem>),
     /// For how many people an occasion is.
     People { occasion: String, constraints: Constraints },
-    /// Which product is to be put on the list, so many of it.
-    Which { quantity: u32 },
 }
 
 /// The memory of one session.

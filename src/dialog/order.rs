@@ -76,13 +76,7 @@ pub fn read(menu: &Menu, words: &[String]) -> Reading {
     if !matches.iter().any(|m| matches!(m.meaning, Meaning::Item(_))) {
         return Reading::default();
     }
-    let covered = |index: usize| matches.iter().any(|m| (m.start..m.end).contains(&index));
-    let leftover = words
-        .iter()
-        .enumerate()
-        .filter(|(index, word)| !covered(*index) && !is_filler(word) && number(word).is_none())
-        .map(|(_, word)| word.clone())
-        .collect();
+    let leftover = leftover(&words, &matches).cloned().collect();
     let exact = matches.iter().all(|m| m.distance == 0.0);
     let names_goods = matches.iter().any(|m| m.meaning == Meaning::Goods);
     Reading { lines: gather(menu, &words, &matches), leftover, exact, guessed, names_goods }
@@ -99,12 +93,7 @@ pub fn options(menu: &Menu, words: &[String], item: &str) -> Option<BTreeMap<Str
     if matches.is_empty() || !only_options || matches.iter().any(|m| m.distance > SURE) {
         return None;
     }
-    let covered = |index: usize| matches.iter().any(|m| (m.start..m.end).contains(&index));
-    let spare = words
-        .iter()
-        .enumerate()
-        .any(|(index, word)| !covered(index) && !is_filler(word) && number(word).is_none());
-    if spare {
+    if leftover(&words, &matches).next().is_some() {
         return None;
     }
     let mut draft = Draft { item: Some(item), ..Draft::default() };
@@ -121,14 +110,19 @@ pub fn is_about_options(menu: &Menu, words: &[String]) -> bool {
         .filter(|word| !matches!(word.as_str(), "them" | "those" | "these" | "each" | "both" | "other"))
         .collect();
     let matches = best_cover(menu, &words);
-    let covered = |index: usize| matches.iter().any(|m| (m.start..m.end).contains(&index));
-    let spare = words
-        .iter()
-        .enumerate()
-        .any(|(index, word)| !covered(index) && !is_filler(word) && number(word).is_none());
-    !spare
+    leftover(&words, &matches).next().is_none()
         && !matches.is_empty()
         && matches.iter().all(|m| !matches!(m.meaning, Meaning::Item(_) | Meaning::Goods))
+}
+
+/// The words of content that no match covers.
+fn leftover<'a>(words: &'a [String], matches: &'a [Match]) -> impl Iterator<Item = &'a String> {
+    let covered = |index: usize| matches.iter().any(|m| (m.start..m.end).contains(&index));
+    words
+        .iter()
+        .enumerate()
+        .filter(move |(index, word)| !covered(*index) && !is_filler(word) && number(word).is_none())
+        .map(|(_, word)| word)
 }
 
 /// Largest distance at which options alone are taken for heard.

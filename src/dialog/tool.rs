@@ -120,34 +120,15 @@ pub enum Than {
 #[allow(clippy::large_enum_variant)] // A turn has a handful.
 pub enum Change {
     /// So many pieces from now on, at least 1.
-    Quantity {
-        line: usize,
-        quantity: u32,
-    },
+    Quantity { line: usize, quantity: u32 },
     /// So many pieces more, or fewer; none left takes the line off.
-    By {
-        line: usize,
-        pieces: i64,
-    },
-    /// Options by group, in menu words; an empty word takes the option out.
-    Options {
-        line: usize,
-        options: BTreeMap<String, String>,
-    },
+    By { line: usize, pieces: i64 },
+    /// Options by group, in menu words.
+    Options { line: usize, options: BTreeMap<String, String> },
     /// So many pieces of the line get options of their own.
-    Split {
-        line: usize,
-        pieces: u32,
-        options: BTreeMap<String, String>,
-    },
+    Split { line: usize, pieces: u32, options: BTreeMap<String, String> },
     /// Another product in the place of this one.
-    Swap {
-        line: usize,
-        item: ListItem,
-    },
-    Remove {
-        line: usize,
-    },
+    Swap { line: usize, item: ListItem },
 }
 
 /// What the shopper still has to say.

@@ -70,9 +70,8 @@ pub fn reply(findings: &Findings) -> Reply {
     if let Some(repeated) = &findings.repeated {
         return (**repeated).clone();
     }
-    if let Some(note) = findings.note
-        && noted(&mut reply, findings, note)
-    {
+    if let Some(note) = findings.note {
+        noted(&mut reply, findings, note);
         return reply.finish();
     }
     if findings.no_match && !matches!(findings.tool, Tool::Refuse { .. }) {
@@ -177,8 +176,8 @@ fn asked(missing: Missing) -> &'static str {
     }
 }
 
-/// What could not be done; false where the usual reply follows.
-fn noted(reply: &mut Reply, findings: &Findings, note: Note) -> bool {
+/// What could not be done.
+fn noted(reply: &mut Reply, findings: &Findings, note: Note) {
     match note {
         Note::None(than) => {
             reply.say(match than {
@@ -206,7 +205,6 @@ fn noted(reply: &mut Reply, findings: &Findings, note: Note) -> bool {
             reply.say("I have no plan for that. Tell me what you need, and I will find it.");
         }
     }
-    true
 }
 
 fn called(reply: &mut Reply, findings: &Findings) {
@@ -258,6 +256,13 @@ fn found(reply: &mut Reply, findings: &Findings) {
 }
 
 fn shown(reply: &mut Reply, findings: &Findings, found: &Found) {
+    presented(reply, findings, found);
+    out_of_stock(reply, found);
+    of_age(reply, &found.product);
+}
+
+/// "Salted Pretzels is $2.49, in aisle 3."
+fn presented(reply: &mut Reply, findings: &Findings, found: &Found) {
     reply.state(facts::title(&found.product));
     match facts::price(found, findings.currency) {
         Some(price) => costs(reply, found, price, findings.currency),
@@ -265,8 +270,6 @@ fn shown(reply: &mut Reply, findings: &Findings, found: &Found) {
     }
     in_place(reply, found);
     reply.say(".");
-    out_of_stock(reply, found);
-    of_age(reply, &found.product);
 }
 
 /// "You must be 21 to buy it."
@@ -447,13 +450,7 @@ fn compared(reply: &mut Reply, findings: &Findings) {
         if index > 0 {
             reply.say(" ");
         }
-        reply.state(facts::title(&found.product));
-        match facts::price(found, findings.currency) {
-            Some(price) => costs(reply, found, price, findings.currency),
-            None => drop(reply.say(" has no price that I know")),
-        }
-        in_place(reply, found);
-        reply.say(".");
+        presented(reply, findings, found);
     }
 }
 

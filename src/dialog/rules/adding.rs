@@ -2,7 +2,7 @@
 //! of those". Tells what asks for a thing from what only names it.
 
 use super::listing::{not_sold, quantity};
-use super::subject::{Item, NotSold, TAKING, items, list_items, pattern, subject};
+use super::subject::{Item, NotSold, TAKING, items, list_items, pattern, split_words, subject};
 use crate::dialog::clause::Clause;
 use crate::dialog::context::Context;
 use crate::dialog::refer::pointed_at;
@@ -22,10 +22,7 @@ pub(super) fn added(clause: &Clause, context: &Context) -> Option<Tool> {
     let text = clause.runs.iter().map(|run| run.join(" ")).collect::<Vec<_>>().join(" , ");
     let text = text.strip_suffix(" and nothing else").unwrap_or(&text).to_owned();
     let spoken = |text: &str| -> Vec<Vec<String>> {
-        text.split(',')
-            .map(|run| run.split(' ').filter(|w| !w.is_empty()).map(str::to_owned).collect::<Vec<_>>())
-            .filter(|run| !run.is_empty())
-            .collect()
+        text.split(',').map(split_words).filter(|run| !run.is_empty()).collect()
     };
     let first_run = clause.runs.first().map(|run| run.join(" ")).unwrap_or_default();
     // "Put thirty on my list, it is for a camp": why comes after.

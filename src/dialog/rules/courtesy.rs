@@ -1,6 +1,6 @@
 //! The shop itself, its people, and courtesies. Never about a product.
 
-use super::subject::{Rule, rule};
+use super::subject::{Rule, rule, split_words};
 use crate::dialog::constraint::allergens_in;
 use crate::dialog::tool::{Tool, Topic};
 use std::sync::LazyLock;
@@ -81,7 +81,7 @@ pub(super) static MINDED: LazyLock<Vec<Rule<Tool>>> = LazyLock::new(|| {
             |found, _| {
                 let named =
                     found.name("a").or(found.name("b")).or(found.name("c")).or(found.name("d"))?.as_str();
-                let words: Vec<String> = named.split(' ').map(str::to_owned).collect();
+                let words = split_words(named);
                 let allergens = allergens_in(&words);
                 (!allergens.is_empty()).then_some(Tool::Mind { allergens })
             },

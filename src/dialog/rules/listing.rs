@@ -2,7 +2,7 @@
 //! confirmation. Names lines by their place; never touches the list itself.
 
 use super::subject::{
-    Rule, TAKING, TOO_MANY, described, first, is_measure, items, pattern, rule, split, subject,
+    Rule, TAKING, TOO_MANY, described, first, is_measure, items, pattern, rule, split, split_words, subject,
 };
 use crate::dialog::clause::Clause;
 use crate::dialog::constraint::{allergens_in, dietary_named};
@@ -34,7 +34,7 @@ pub(super) fn listing(clause: &Clause, bare: &str, menu: &Menu, context: &Contex
 
 /// True where a label is asked about: "is there mustard in anything on my list".
 fn names_label(text: &str) -> bool {
-    let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+    let words = split_words(text);
     !allergens_in(&words).is_empty() || !dietary_named(&words).is_empty()
 }
 
@@ -91,7 +91,7 @@ fn swapped(bare: &str, menu: &Menu, context: &Context) -> Option<Tool> {
         return None;
     }
     let new = TAKING.replace(new, "");
-    let words: Vec<String> = new.split(' ').map(str::to_owned).collect();
+    let words = split_words(&new);
     let drink = drink_of(&refer::lines(old, context), context).or_else(|| last_drink(context));
     if let Some(line) = drink
         && let Some(options) = order::options(menu, &words, &context.order[line].title)
@@ -146,7 +146,7 @@ fn removed(bare: &str, context: &Context) -> Option<Tool> {
         let points = matches!(q, "it" | "that" | "this" | "them" | "those");
         return (from_list || points).then_some(Tool::AskFor { missing: Missing::Line });
     }
-    let words: Vec<String> = q.split(' ').map(str::to_owned).collect();
+    let words = split_words(q);
     let (pieces, name) = match amount(&words, 0) {
         Some((Amount::Pieces(pieces), used)) if words[0] != "a" && words[0] != "an" => {
             (Some(i64::try_from(pieces).ok()?), words[used..].join(" "))
@@ -266,7 +266,7 @@ static ENOUGH: LazyLock<Regex> = LazyLock::new(|| {
 /// "Ten oranges will do": so many of what is on the list.
 fn enough(bare: &str, context: &Context) -> Option<Tool> {
     let found = ENOUGH.captures(bare)?;
-    let words: Vec<String> = found["q"].split(' ').map(str::to_owned).collect();
+    let words = split_words(&found["q"]);
     let (amount, used) = amount(&words, 0)?;
     let name = words[used..].join(" ");
     let lines = if name.is_empty() { context.touched().to_vec() } else { refer::lines(&name, context) };
@@ -285,7 +285,7 @@ fn part_of_line(bare: &str, menu: &Menu, context: &Context) -> Option<Tool> {
     let named = &found["q"];
     let lines = if named == "them" { context.touched().to_vec() } else { refer::lines(named, context) };
     let line = drink_of(&lines, context)?;
-    let words: Vec<String> = found["o"].split(' ').map(str::to_owned).collect();
+    let words = split_words(&found["o"]);
     let options = order::options(menu, &words, &context.order[line].title)?;
     let Amount::Pieces(pieces) = amount(&[found["n"].to_owned()], 0)?.0 else { return None };
     Some(Tool::ChangeList {
@@ -295,7 +295,7 @@ fn part_of_line(bare: &str, menu: &Menu, context: &Context) -> Option<Tool> {
 
 /// "Make it two", "make the sauce three", "make that a large", "make one of them decaf".
 fn set(clause: &Clause, q: &str, menu: &Menu, context: &Context) -> Option<Tool> {
-    let words: Vec<String> = q.split(' ').map(str::to_owned).collect();
+    let words = split_words(q);
     // What follows a pause may be why: "make the cocoa two, my other kid wants one".
     let run: Vec<String> = clause.runs.first().cloned().unwrap_or_default();
     let first: Vec<String> = run.iter().skip_while(|word| *word != &words[0]).cloned().collect();
@@ -373,7 +373,7 @@ fn options_of_line(bare: &str, menu: &Menu, context: &Context) -> Option<Tool> {
     if let Some(found) = OWN.captures(bare)
         && let Some(line) = drink_of(&refer::lines(&found["q"], context), context)
     {
-        let words: Vec<String> = found["o"].split(' ').map(str::to_owned).collect();
+        let words = split_words(&found["o"]);
         if let Some(options) = order::options(menu, &words, &context.order[line].title) {
             return Some(Tool::ChangeList { changes: vec![Change::Options { line, options }] });
         }

@@ -22,7 +22,7 @@ use super::words::{Amount, amount};
 use crate::domain::turn::Tier;
 use regex_lite::Regex;
 use std::sync::LazyLock;
-use subject::{first, pattern, split, subject};
+use subject::{first, pattern, split, split_words, subject};
 
 /// What the words mean, and how sure the rules are of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,7 +160,7 @@ fn plain(clause: &Clause) -> Clause {
     if let Some(first) = runs.first_mut() {
         let said = first.join(" ");
         let bare = LEADING.replace(&said, "");
-        *first = bare.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        *first = split_words(&bare);
     }
     runs.retain(|run| !run.is_empty());
     Clause { runs, asks: clause.asks }
@@ -309,7 +309,7 @@ static NO: LazyLock<Regex> = LazyLock::new(|| {
 
 /// The answer to the question that is open, and yes or no to none.
 fn reply_to_question(sentence: &str, context: &Context) -> Option<Tool> {
-    let words: Vec<String> = sentence.split(' ').map(str::to_owned).collect();
+    let words = split_words(sentence);
     match context.question() {
         Some(Question::People { occasion, constraints }) => {
             let lead = words
@@ -330,7 +330,7 @@ fn reply_to_question(sentence: &str, context: &Context) -> Option<Tool> {
                 });
             }
         }
-        Some(Question::Meant | Question::AddAll(_) | Question::Which { .. }) => {}
+        Some(Question::Meant | Question::AddAll(_)) => {}
         None => return None,
     }
     if YES.is_match(sentence) && sentence != "thanks" && sentence != "thank you" {

@@ -1,7 +1,7 @@
 //! Follow-ups of a search: "without nuts", "a cheaper one", "the Oatly one", "under
 //! five dollars". Merges what is required now with what was searched; never searches.
 
-use super::subject::pattern;
+use super::subject::{pattern, split_words};
 use crate::dialog::constraint::take_constraints;
 use crate::dialog::context::{Context, Search};
 use crate::dialog::refer::pointed_at;
@@ -174,7 +174,7 @@ pub(super) fn narrowed(bare: &str, context: &Context) -> Option<Tool> {
     if let Some(subject) = picked(bare, context) {
         return Some(Tool::ShowProducts { subject });
     }
-    let mut left: Vec<String> = bare.split(' ').map(str::to_owned).collect();
+    let mut left = split_words(bare);
     let required = take_constraints(&mut left);
     let than = THAN.iter().find(|(pattern, _)| pattern.is_match(bare)).map(|(_, than)| *than);
     let known: Vec<String> = search.query.split(' ').map(stem).collect();

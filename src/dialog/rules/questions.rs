@@ -1,7 +1,7 @@
 //! Questions about products: where, how much, how many left, what the label says, how
 //! two differ, what goes with it, what is needed for an occasion. Never answers one.
 
-use super::subject::{Rule, rule, split, subject};
+use super::subject::{Rule, rule, split, split_words, subject};
 use crate::dialog::constraint::{allergens_in, allergens_named, dietary_named, take_constraints};
 use crate::dialog::context::Context;
 use crate::dialog::tool::{Missing, Subject, Than, Tool};
@@ -66,7 +66,7 @@ fn plan(found: &Found<'_>, _: &Context) -> Option<Tool> {
 
 /// "Tacos for six people".
 fn planned(said: &str) -> Option<Tool> {
-    let words = words(said);
+    let words = split_words(said);
     let count = |at: usize| match amount(&words, at)? {
         (Amount::Pieces(people), used) => {
             let people = u32::try_from(people).ok().filter(|people| (1..=500).contains(people))?;
@@ -130,7 +130,7 @@ fn labels() -> Vec<Rule<Tool>> {
         rule(
             r"^(?:which|what) (?:of (?:these|those|them) |ones? )?(?:have|has|contain|contains|is with|are with)(?: any)? (?P<a>.+?)(?: in (?:it|them))?$",
             |c, x| {
-                let asked = words(&c["a"]);
+                let asked = split_words(&c["a"]);
                 let subject = listed_or_shown(x)?;
                 facts_of(subject, allergens_in(&asked), dietary_named(&asked), false)
             },
@@ -149,7 +149,7 @@ fn labels() -> Vec<Rule<Tool>> {
         rule(
             r"^(?:does|do|has|have|is there|are there) (?:any of (?:it|them|these|those|that)|anything) (?:on my list )?(?:contain|have|has|with)?(?: any)? ?(?P<a>.+)$",
             |c, x| {
-                let asked = words(&c["a"]);
+                let asked = split_words(&c["a"]);
                 facts_of(listed_or_shown(x)?, allergens_in(&asked), dietary_named(&asked), false)
             },
         ),
@@ -161,7 +161,7 @@ fn labels() -> Vec<Rule<Tool>> {
         rule(
             r"^(?:can|could|may|should) (?P<a>.+?) (?P<v>eat|have|drink|use) (?P<q>.+?)(?P<m> with (?:my|that|the|this|her|his) (?:allergy|allergies|condition|intolerance))?$",
             |c, x| {
-                let asked = words(&c["a"]);
+                let asked = split_words(&c["a"]);
                 let (mut allergens, dietary) = (allergens_in(&asked), diets_in(&asked));
                 // "Can I have" asks for it; "can I eat" asks whether it is good for me.
                 let minds = c.name("m").is_some() || &c["v"] != "have";
@@ -181,7 +181,7 @@ fn labels() -> Vec<Rule<Tool>> {
             },
         ),
         rule(r"^(?:is|are)(?: there)? (?P<q>.+)$", |c, x| {
-            let mut left = words(&c["q"]);
+            let mut left = split_words(&c["q"]);
             // "Is any of it organic" looks for one that is.
             if left.first().is_some_and(|word| word == "any") {
                 return None;
@@ -210,10 +210,6 @@ fn labels() -> Vec<Rule<Tool>> {
     ]
 }
 
-fn words(text: &str) -> Vec<String> {
-    text.split(' ').map(str::to_owned).collect()
-}
-
 /// Diets of people: "a vegan", "vegetarians".
 fn diets_in(asked: &[String]) -> Vec<String> {
     let singular: Vec<String> = asked.iter().map(|word| word.trim_end_matches('s').to_owned()).collect();
@@ -237,13 +233,13 @@ fn contains(found: &Found<'_>, context: &Context) -> Option<Tool> {
     if matches!(&found["q"], "you" | "i" | "we" | "they" | "you guys") {
         return None;
     }
-    let asked = words(&found["a"]);
+    let asked = split_words(&found["a"]);
     let any = asked.iter().any(|w| w.starts_with("allergen"));
     facts_of(subject(&found["q"], context)?, allergens_in(&asked), dietary_named(&asked), any)
 }
 
 fn suited(found: &Found<'_>, context: &Context) -> Option<Tool> {
-    let asked = words(&found["a"]);
+    let asked = split_words(&found["a"]);
     let mut allergens = allergens_in(&asked);
     let dietary = diets_in(&asked);
     if allergens.is_empty() && dietary.is_empty() {

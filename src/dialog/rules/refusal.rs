@@ -1,7 +1,7 @@
 //! What the kiosk does not do, whoever asks: change prices, take instructions, give
 //! medical advice, judge ages, tell of others. Never answers such a request.
 
-use super::subject::{pattern, subject};
+use super::subject::{pattern, split_words, subject};
 use crate::dialog::constraint::{allergens_in, dietary_named};
 use crate::dialog::context::Context;
 use crate::dialog::tool::{Refusal, Subject, Tool};
@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 /// The refusal that `sentence` calls for.
 pub(super) fn refusal(sentence: &str, context: &Context) -> Option<Tool> {
-    let named: Vec<String> = sentence.split(' ').map(str::to_owned).collect();
+    let named = split_words(sentence);
     let asks_label = !allergens_in(&named).is_empty() || !dietary_named(&named).is_empty();
     let reason = if INSTRUCTIONS.is_match(sentence) {
         let of_price =

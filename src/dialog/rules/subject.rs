@@ -31,6 +31,11 @@ pub(super) fn first<T>(rules: &[Rule<T>], text: &str, context: &Context) -> Opti
     rules.iter().find_map(|rule| (rule.build)(&rule.pattern.captures(text)?, context))
 }
 
+/// The words of a text whose words stand between spaces.
+pub(super) fn split_words(text: &str) -> Vec<String> {
+    text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
 /// Words that ask to have something, before what it is.
 pub(super) static TAKING: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
@@ -133,7 +138,7 @@ const EDGES: &[&str] = &[
 
 /// `query` with its constraints and the small words at its edges taken off.
 pub(super) fn split(query: &str) -> (String, Constraints) {
-    let mut words: Vec<String> = query.split(' ').map(str::to_owned).collect();
+    let mut words = split_words(query);
     let constraints = take_constraints(&mut words);
     while words.last().is_some_and(|w| EDGES.contains(&w.as_str())) {
         words.pop();
