@@ -1,17 +1,16 @@
 //! Advice that stands on the catalog and on the shop's own guide: what goes with a
 //! product, what may stand in for it, what an occasion needs.
 
+use super::listing::line_of;
 use super::lookup::Shelves;
 use crate::dialog::context::Question;
-use crate::dialog::findings::{Findings, Found, Need, Note, Plan, PricedLine};
+use crate::dialog::findings::{Findings, Found, Need, Note, Plan};
 use crate::dialog::occasion::Occasion;
-use crate::dialog::refer::kind as kind_of;
+use crate::dialog::refer::{kind as kind_of, title_words};
 use crate::dialog::tool::{Constraints, ListItem, Subject, Tool};
 use crate::dialog::words::{stem, words};
 use crate::domain::Product;
-use crate::domain::turn::OrderLine;
 use crate::store::StoreError;
-use std::collections::BTreeMap;
 
 /// Most products that are suggested at once.
 const SUGGESTED: usize = 4;
@@ -33,6 +32,21 @@ impl Shelves<'_> {
         // Near hits only: the fourth is another thing.
         let near = one.found.iter().take(3).position(can_be_had).unwrap_or(0);
         Ok((!one.found.is_empty()).then(|| one.found.swap_remove(near).product))
+    }
+
+    /// The first that a search finds and `constraints` allow; and whether the shop has one
+    /// that they do not. Potatoes are no vegan potato salad.
+    fn fitting(&self, query: &str, constraints: &Constraints) -> Result<(Option<Product>, bool), StoreError> {
+        let found = self.first_of(query, constraints)?;
+        if constraints.is_empty() {
+            return Ok((found, false));
+        }
+        let Some(any) = self.first_of(query, &Constraints::default())? else { return Ok((found, false)) };
+        let titled = title_words(&any);
+        let kind = words(query).iter().map(|word| stem(word)).rfind(|word| titled.contains(word));
+        let found = found.filter(|product| kind.is_none_or(|kind| title_words(product).contains(&kind)));
+        let unfit = found.is_none();
+        Ok((found, unfit))
     }
 
     pub(super) fn pair(
@@ -112,12 +126,15 @@ impl Shelves<'_> {
         constraints.free_from.extend(self.context.avoid().iter().cloned());
         let mut needs = Vec::new();
         let mut items = Vec::new();
+        let uneaten = Constraints { dietary: Vec::new(), free_from: Vec::new(), ..constraints.clone() };
         for ingredient in &occasion.needs {
-            let product = self.first_of(&ingredient.search, &constraints)?;
+            let constraints = if ingredient.is_eaten { &constraints } else { &uneaten };
+            let (product, unfit) = self.fitting(&ingredient.search, constraints)?;
             let quantity = Occasion::packs(ingredient, count);
             needs.push(Need {
                 what: ingredient.what.clone(),
                 sku: product.as_ref().map(|product| product.sku.clone()),
+                unfit,
                 quantity,
             });
             let Some(product) = product else { continue };
@@ -125,26 +142,21 @@ impl Shelves<'_> {
                 continue;
             }
             items.push(ListItem { subject: Subject::Sku { sku: product.sku.clone() }, quantity });
-            findings.lines.push(self.need_priced(&product, quantity));
+            findings.lines.push(self.priced(&line_of(&product, quantity), Some(&product)));
             findings.found.push(Found::new(product, format!("for {}", occasion.name)));
         }
-        findings.question = Some(match people {
-            None => Question::People { occasion: occasion.name.clone(), constraints: asked },
-            Some(_) => Question::AddAll(items),
-        });
+        if needs.iter().all(|need| need.sku.is_none() && !need.unfit) {
+            // The guide knows the occasion, but this shop sells other things.
+            findings.note = Some(Note::NoPlan);
+            return Ok(());
+        }
+        findings.question = match people {
+            _ if items.is_empty() => None,
+            None => Some(Question::People { occasion: occasion.name.clone(), constraints: asked }),
+            Some(_) => Some(Question::AddAll(items)),
+        };
         findings.plan = Some(Plan { occasion: occasion.name.clone(), people: count, needs });
         Ok(())
-    }
-
-    fn need_priced(&self, product: &Product, quantity: u32) -> PricedLine {
-        let line = OrderLine {
-            sku: product.sku.clone(),
-            title: product.label(),
-            quantity,
-            options: BTreeMap::new(),
-            defaults: BTreeMap::new(),
-        };
-        self.priced(&line, Some(product))
     }
 }
 

@@ -62,8 +62,10 @@ pub struct PricedLine {
 pub struct Need {
     /// In the shop's own words: "taco shells".
     pub what: String,
-    /// `None`: the shop has none.
+    /// `None`: the shop has none, or none that is known to fit.
     pub sku: Option<Sku>,
+    /// The shop has some, but none of them is known to be as is asked: vegan, free from nuts.
+    pub unfit: bool,
     /// Packs, at least 1.
     pub quantity: u32,
 }

@@ -39,6 +39,13 @@ pub struct Ingredient {
     pub search: String,
     /// Packs for each person, greater than 0.
     pub per_person: f64,
+    /// What somebody must not eat matters of it.
+    #[serde(default = "yes", rename = "eaten")]
+    pub is_eaten: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What is offered beside a product.
@@ -188,7 +195,8 @@ mod tests {
 
     #[test]
     fn packs_are_rounded_up() {
-        let need = |per_person| Ingredient { what: "x".into(), search: "x".into(), per_person };
+        let need =
+            |per_person| Ingredient { what: "x".into(), search: "x".into(), per_person, is_eaten: true };
         assert_eq!(Occasion::packs(&need(0.25), 6), 2);
         assert_eq!(Occasion::packs(&need(0.2), 5), 1);
         assert_eq!(Occasion::packs(&need(0.01), 1), 1);

@@ -4,7 +4,7 @@
 use super::{Reply, not_carried, of_age, out_of_stock};
 use crate::dialog::context::Question;
 use crate::dialog::facts;
-use crate::dialog::findings::{Findings, Found, PricedLine};
+use crate::dialog::findings::{Findings, Found, Need, PricedLine};
 use crate::dialog::freshness::Freshness;
 use crate::dialog::tool::Tool;
 use crate::domain::Sku;
@@ -214,20 +214,27 @@ pub(super) fn planned(reply: &mut Reply, findings: &Findings) {
         reply.state(facts::occasion(&need.what));
     }
     reply.say(".");
-    let missing: Vec<_> = plan.needs.iter().filter(|need| need.sku.is_none()).collect();
-    if !missing.is_empty() {
-        reply.say(" We do not have ");
-        for (index, need) in missing.iter().enumerate() {
-            if index > 0 {
-                reply.say(" or ");
-            }
-            reply.state(facts::occasion(&need.what));
-        }
-        reply.say(".");
-    }
+    let unfit: Vec<&Need> = plan.needs.iter().filter(|need| need.unfit).collect();
+    let missing: Vec<&Need> = plan.needs.iter().filter(|need| need.sku.is_none() && !need.unfit).collect();
+    needed(reply, " We do not have ", &missing);
+    needed(reply, " I know of none that fits for ", &unfit);
     match findings.question {
         Some(Question::People { .. }) => reply.say(" For how many people is it?"),
-        Some(Question::AddAll(_)) => reply.say(" Shall I put all of it on your list?"),
+        Some(Question::AddAll(_)) if missing.is_empty() && unfit.is_empty() => {
+            reply.say(" Shall I put all of it on your list?")
+        }
+        Some(Question::AddAll(_)) => reply.say(" Shall I put the rest on your list?"),
         _ => reply,
     };
+}
+
+/// "We do not have taco shells or limes."; nothing for no needs.
+fn needed(reply: &mut Reply, lead: &str, needs: &[&Need]) {
+    for (index, need) in needs.iter().enumerate() {
+        reply.say(if index == 0 { lead } else { " or " });
+        reply.state(facts::occasion(&need.what));
+    }
+    if !needs.is_empty() {
+        reply.say(".");
+    }
 }
