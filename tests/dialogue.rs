@@ -178,3 +178,37 @@ fn a_bad_file_of_occasions_is_one_clear_line() {
     let run = kiosk.command().args(["ask", "hello"]).env("AISLE_DIALOG_OCCASIONS", &file).output().unwrap();
     assert!(run.status.success());
 }
+
+#[test]
+fn a_plan_with_a_diet_denies_only_what_the_shop_lacks() {
+    let kiosk = Kiosk::with_demo_store();
+    let turns = play(&kiosk, &["plan a vegan picnic for four", "yes please"]);
+    let said = reply(&turns[0]);
+    // There is cheese, none of it known to be vegan; plates need no label.
+    assert!(said.contains("none that fits for cheese") && !said.contains("do not have"), "{said}");
+    let cards = turns[0]["cards"].as_array().unwrap();
+    let titles: Vec<&str> = cards.iter().map(|card| card["title"].as_str().unwrap()).collect();
+    assert!(titles.iter().any(|title| title.contains("Paper Plates")), "{titles:?}");
+    assert!(!titles.iter().any(|title| title.contains("Potatoes")), "{titles:?}");
+    assert!(!list(&turns[1]).is_empty());
+}
+
+#[test]
+fn a_product_called_by_its_whole_name_is_never_denied() {
+    let kiosk = Kiosk::with_demo_store();
+    for (said, sku) in [
+        ("i'm looking for Silvaine Fragrance-Free Hand Cream 75 ml", "HB-1028"),
+        ("do you have Silvaine Fragrance-Free Hand Cream 75 ml?", "HB-1028"),
+    ] {
+        let turns = play(&kiosk, &[said]);
+        assert_eq!(turns[0]["cards"][0]["sku"], sku, "{said}: {}", reply(&turns[0]));
+        assert!(!reply(&turns[0]).contains("do not have"), "{said}: {}", reply(&turns[0]));
+    }
+}
+
+#[test]
+fn a_number_in_a_question_puts_nothing_on_the_list() {
+    let kiosk = Kiosk::with_demo_store();
+    let turns = play(&kiosk, &["where did you move the - 8\"", "what is the 6 doing here"]);
+    assert!(turns.iter().all(|turn| list(turn).is_empty()));
+}

@@ -8,7 +8,7 @@ use crate::dialog::menu::Menu;
 use crate::dialog::occasion::Guide;
 use crate::dialog::refer::{all_words, content, kind};
 use crate::dialog::tool::{Constraints, Subject, Than, Tool, Topic};
-use crate::dialog::words::stem;
+use crate::dialog::words::{stem, words};
 use crate::domain::product::AllergenFact;
 use crate::domain::{AsOf, Cents, Sku, moment};
 use crate::settings::Settings;
@@ -150,7 +150,32 @@ impl Shelves<'_> {
         }
     }
 
+    /// Searches. A product that was called by its whole name is found, whatever its name
+    /// was read to require.
     pub(super) fn find(
+        &self,
+        findings: &mut Findings,
+        query: &str,
+        constraints: &Constraints,
+    ) -> Result<(), StoreError> {
+        self.wanted(findings, query, constraints)?;
+        if !findings.no_match {
+            return Ok(());
+        }
+        let name = if constraints.said.is_empty() { query } else { &constraints.said };
+        let name = words(name);
+        let parts: Vec<&str> = name.iter().map(String::as_str).collect();
+        let titled = self.catalog.with_title(&parts, TITLED)?;
+        if let Some(product) = titled.into_iter().find(|product| words(&product.label()) == name) {
+            findings.no_match = false;
+            findings.relaxed = false;
+            findings.alternatives.clear();
+            findings.found = vec![Found::new(product, "called by its name")];
+        }
+        Ok(())
+    }
+
+    fn wanted(
         &self,
         findings: &mut Findings,
         query: &str,
@@ -327,6 +352,9 @@ impl Shelves<'_> {
 
 /// Most products offered where none has what was required.
 const NEAR: usize = 3;
+
+/// Most products whose titles are compared with what was said, whole word for word.
+const TITLED: usize = 50;
 
 /// Hits among which a cheaper or bigger one is looked for.
 const MANY: usize = 24;

@@ -146,10 +146,13 @@ fn runs(text: &str) -> Vec<Run> {
     while let Some(c) = chars.next() {
         let next = chars.peek().copied();
         let in_number = before.is_ascii_digit() && next.is_some_and(|c| c.is_ascii_digit());
+        // A slip of the finger: "p?aste".
+        let in_word = before.is_alphanumeric() && next.is_some_and(char::is_alphanumeric);
         let ends_word = next.is_none_or(char::is_whitespace) || next.is_some_and(|c| !c.is_alphanumeric());
         let mark = match c {
-            '?' => Some(Mark::Question),
-            '!' | ';' | '\n' => Some(Mark::Stop),
+            '?' if !in_word => Some(Mark::Question),
+            '!' if !in_word => Some(Mark::Stop),
+            ';' | '\n' => Some(Mark::Stop),
             '…' | '—' | '–' => Some(Mark::Pause),
             // "..." is a pause, one full stop an end.
             '.' if ends_word && (next == Some('.') || before == '.') => Some(Mark::Pause),
@@ -197,7 +200,9 @@ fn without_hesitations(runs: Vec<Run>) -> Vec<Run> {
         let hesitates = HESITATIONS.iter().any(|said| starts(&run.words, said));
         let mut at = 0;
         while at < run.words.len() {
-            let hesitation = HESITATIONS.iter().find(|said| starts(&run.words[at..], said));
+            // "3.5 mm" is a measure.
+            let is_unit = at > 0 && run.words[at - 1].starts_with(|c: char| c.is_ascii_digit());
+            let hesitation = HESITATIONS.iter().find(|said| !is_unit && starts(&run.words[at..], said));
             // "What is it called" may be the question itself.
             let whole = run.mark == Mark::Question && at == 0 && out.is_empty();
             match hesitation {

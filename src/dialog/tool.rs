@@ -43,6 +43,10 @@ pub struct Constraints {
     pub in_stock: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cheapest_first: bool,
+    /// The words that all this was read from, where they are others than the query's: they
+    /// may have been a product's name.
+    #[serde(skip)]
+    pub said: String,
 }
 
 impl Constraints {
@@ -57,7 +61,7 @@ impl Constraints {
     /// True when nothing is required.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        *self == Self { said: self.said.clone(), ..Self::default() }
     }
 }
 
@@ -244,7 +248,7 @@ pub enum Tool {
         #[serde(skip_serializing_if = "Option::is_none")]
         people: Option<u32>,
         /// What each thing must satisfy: "a vegan picnic".
-        #[serde(skip_serializing_if = "Constraints::is_empty")]
+        #[serde(default, skip_serializing_if = "Constraints::is_empty")]
         constraints: Constraints,
     },
     AddToList {

@@ -374,6 +374,22 @@ impl Catalog {
         })
     }
 
+    /// Products whose title holds all of `parts`, whatever the case of ASCII letters; at
+    /// most `limit`, in catalog order. Reads every title: for what no search found.
+    ///
+    /// # Errors
+    /// As [`Catalog::search`].
+    pub fn with_title(&self, parts: &[&str], limit: usize) -> Result<Vec<Product>, StoreError> {
+        self.read(|tx| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM products WHERE NOT EXISTS \
+                 (SELECT 1 FROM json_each(?1) WHERE instr(lower(title), lower(value)) = 0) \
+                 ORDER BY id LIMIT ?2"
+            );
+            Ok(list(tx, &sql, params![serde_json::json!(parts).to_string(), bounded(limit)])?)
+        })
+    }
+
     /// Products made to order: those with option groups, in catalog order.
     pub fn made_to_order(&self) -> Result<Vec<Product>, StoreError> {
         self.read(|tx| {

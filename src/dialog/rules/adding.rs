@@ -40,11 +40,21 @@ pub(super) fn added(clause: &Clause, context: &Context) -> Option<Tool> {
         return listed(&spoken(&rest), context, Asking::Surely);
     }
     if rest.len() == text.len() {
+        // "Where did you move the 8": a number in a question counts nothing.
+        if QUESTION.is_match(&text) {
+            return None;
+        }
         return listed(&spoken(&rest), context, Asking::Not);
     }
     let asking = if WISHING.is_match(&text) { Asking::Maybe } else { Asking::Surely };
     listed(&spoken(&rest), context, asking)
 }
+
+static QUESTION: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"^(?:(?:and|so|but|then|okay|ok|well) )*(?:where|when|who|why|which|whose|does|did|do|is|are|was|were|has|(?:what|how) (?:is|are|was|were|do|does|did|can|could|would|will|much|many|kind|sort|type)) ",
+    )
+});
 
 /// How much the words around a thing ask to have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

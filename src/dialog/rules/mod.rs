@@ -22,7 +22,7 @@ use super::words::{Amount, amount};
 use crate::domain::turn::Tier;
 use regex_lite::Regex;
 use std::sync::LazyLock;
-use subject::{first, pattern, split, split_words, subject};
+use subject::{first, pattern, split, split_words, subject, trim};
 
 /// What the words mean, and how sure the rules are of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -222,7 +222,7 @@ fn searched(clause: &Clause, bare: &str, context: &Context) -> Understanding {
         Some(subject) => return Understanding::of(Tool::ShowProducts { subject }),
     }
     if named.split(' ').count() > 4
-        && let Some(tool) = requested(clause)
+        && let Some(tool) = requested(clause, named)
     {
         // A product is named in so many words, whatever else is said of it.
         return Understanding::of(tool);
@@ -238,7 +238,7 @@ fn searched(clause: &Clause, bare: &str, context: &Context) -> Understanding {
 }
 
 /// A product with what is wished of it: "i need black walking shoes in size 6.5".
-fn requested(clause: &Clause) -> Option<Tool> {
+fn requested(clause: &Clause, named: &str) -> Option<Tool> {
     let text = clause.runs.iter().map(|run| run.join(" ")).collect::<Vec<_>>().join(", ");
     if !wish::is_request(&text) {
         return None;
@@ -247,6 +247,8 @@ fn requested(clause: &Clause) -> Option<Tool> {
     let constraints = take_constraints(&mut words);
     let wish = wish::read(&text);
     let plain = wish.kind.split(' ').all(|word| VAGUE.contains(&word));
+    let mut said = split_words(named);
+    trim(&mut said);
     (!plain).then_some(Tool::FindProducts {
         query: wish.kind,
         constraints: Constraints {
@@ -255,6 +257,7 @@ fn requested(clause: &Clause) -> Option<Tool> {
             material: wish.material,
             for_whom: wish.for_whom,
             features: wish.brand.into_iter().chain(wish.features).collect(),
+            said: said.join(" "),
             ..constraints
         },
     })

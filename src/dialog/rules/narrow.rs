@@ -281,5 +281,6 @@ fn merged(before: &Constraints, now: Constraints) -> Constraints {
         features: both(&before.features, now.features),
         in_stock: now.in_stock || before.in_stock,
         cheapest_first: now.cheapest_first || before.cheapest_first,
+        said: String::new(),
     }
 }

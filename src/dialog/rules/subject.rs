@@ -139,18 +139,28 @@ const EDGES: &[&str] = &[
 /// `query` with its constraints and the small words at its edges taken off.
 pub(super) fn split(query: &str) -> (String, Constraints) {
     let mut words = split_words(query);
-    let constraints = take_constraints(&mut words);
-    while words.last().is_some_and(|w| EDGES.contains(&w.as_str())) {
-        words.pop();
+    let mut said = words.clone();
+    trim(&mut said);
+    let mut constraints = take_constraints(&mut words);
+    trim(&mut words);
+    if words != said {
+        constraints.said = said.join(" ");
     }
-    let lead = words.iter().take_while(|w| EDGES.contains(&w.as_str())).count();
-    words.drain(..lead);
     for own in [&["store", "brand"][..], &["own", "brand"], &["house", "brand"]] {
         if let Some(at) = words.windows(own.len()).position(|run| run.iter().zip(own).all(|(a, b)| a == b)) {
             words.drain(at..at + own.len());
         }
     }
     (words.join(" "), constraints)
+}
+
+/// Takes the small words off the edges.
+pub(super) fn trim(words: &mut Vec<String>) {
+    while words.last().is_some_and(|w| EDGES.contains(&w.as_str())) {
+        words.pop();
+    }
+    let lead = words.iter().take_while(|w| EDGES.contains(&w.as_str())).count();
+    words.drain(..lead);
 }
 
 /// Names that hold an "and".

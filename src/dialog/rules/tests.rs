@@ -14,8 +14,10 @@ fn read(text: &str, menu: &Menu, context: &Context) -> Understanding {
         .unwrap_or_else(|| understand(&Clause { runs: Vec::new(), asks: false }, menu, context))
 }
 
+/// The call as a report tells it.
 fn tool(text: &str) -> Tool {
-    read(text, &Menu::default(), &Context::default()).tool
+    let tool = read(text, &Menu::default(), &Context::default()).tool;
+    serde_json::from_value(serde_json::to_value(tool).unwrap()).unwrap()
 }
 
 fn query(text: &str) -> Subject {
