@@ -226,8 +226,8 @@ fn absence_at(words: &[String], at: usize) -> Option<(Vec<String>, usize)> {
         diet_without(said).is_some() || !allergens_named(said).is_empty() || SUBSTANCES.contains(&said)
     };
     let lead = match (word(0), word(1)) {
-        ("without", "any") | ("free", "of" | "from") => 2,
-        ("without" | "no" | "non" | "zero", _) | ("not", "alcoholic") => 1,
+        ("without", "any") | ("free", "of" | "from") | ("not", "contain" | "include") => 2,
+        ("without" | "no" | "non" | "zero" | "lack" | "lacks" | "lacking", _) | ("not", "alcoholic") => 1,
         _ => 0,
     };
     if lead > 0 {

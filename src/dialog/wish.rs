@@ -286,6 +286,10 @@ fn spaced(text: &str) -> String {
             |at: Option<usize>, test: fn(&char) -> bool| at.and_then(|at| chars.get(at)).is_some_and(test);
         let letters = is(at.checked_sub(1), |c| c.is_alphabetic()) && is(Some(at + 1), |c| c.is_alphabetic());
         match c {
+            // 1.6" x 120"size
+            '"' if is(at.checked_sub(1), char::is_ascii_digit) && is(Some(at + 1), |c| c.is_alphabetic()) => {
+                spaced.push_str("\" ");
+            }
             '(' => spaced.push_str(" ( "),
             ',' | '.' if letters || (*c == ',' && !is(Some(at + 1), char::is_ascii_digit)) => {
                 spaced.push(*c);

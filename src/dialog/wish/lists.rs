@@ -136,7 +136,7 @@ lists! {
     /// After these no colour is meant: "gold plated", "white tea".
     NO_COLOURS = "
         plated tone tea chocolate ray circle rice sugar pepper bean label eye eyed wine tooth teeth spot head
-        friday friendly chip cheddar"
+        friday friendly chip cheddar chai"
     /// What a thing is made of.
     MATERIALS = "
         wood wooden steel metal aluminum aluminium iron brass plastic acrylic glass ceramic porcelain leather
@@ -165,7 +165,7 @@ lists! {
     /// Units of a measure.
     UNITS = "
         inch inches ft foot feet cm centimeter mm millimeter meter metre yard yd oz ounce lb pound g gram kg
-        kilogram ml milliliter l liter litre gallon qt quart pint m"
+        kilogram ml milliliter l liter litre gallon qt quart pint m inseam"
     /// Sides of a measure.
     SIDES = "
         w l h d wide long tall high deep width length height depth"
@@ -181,7 +181,7 @@ lists! {
         fit leg sleeve toe closure waist duty speed lasting performance definition quality resolution plated
         free resistant wicking support covered friendly mounted use wear clean install assemble eat prepare
         pitch rise drying washable proof hd shaped themed scented flavored flavor lined heel neck collar style
-        power band zoom core lte ram tier"
+        power band zoom core lte ram tier spectrum spf"
     /// Words that describe, and are no kind by themselves.
     PLAIN = "
         wireless bluetooth mini modern portable soft super easy ready high low long short wide slim heavy dual

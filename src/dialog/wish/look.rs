@@ -121,10 +121,15 @@ impl Request {
             start = named;
         }
         // "silver with trundle color", "camel or ivory colored"
+        let pairs = |at: usize| {
+            is_colour(self.word(at))
+                || known(&THING_COLOURS, self.word(at))
+                || (is_unknown(self.word(at)) && is_name(at))
+        };
         if start < cue
             && start > 1
             && matches!(self.word(start - 1), "with" | "or" | "and")
-            && (is_colour(self.word(start - 2)) || known(&THING_COLOURS, self.word(start - 2)))
+            && pairs(start - 2)
         {
             start -= 2;
         }
@@ -264,7 +269,8 @@ impl Request {
                 && ((known(&SHADES, self.word(at)) && is_colour(follower))
                     || self.word(at).starts_with("fib"));
             let of_another = at > phrase.all.start && self.is_for(at);
-            if !is_other && !of_another && !known(&PARTS, follower) {
+            let is_part = known(&PARTS, follower) && !matches!(self.word(end + 1), "chair" | "chairs");
+            if !is_other && !of_another && !is_part {
                 let said = self.text(at..end);
                 if !found.contains(&said) {
                     found.push(said);
@@ -279,5 +285,9 @@ impl Request {
 
 pub(super) fn is_colour(word: &str) -> bool {
     let last = word.rsplit(['-', '#', '/']).next().unwrap_or_default();
-    known(&COLOURS, word) || COLOURS.contains(last)
+    // "black-1" is a maker's own black.
+    let numbered = word.split_once('-').is_some_and(|(colour, number)| {
+        COLOURS.contains(colour) && number.chars().all(|c| c.is_ascii_digit())
+    });
+    known(&COLOURS, word) || COLOURS.contains(last) || numbered
 }

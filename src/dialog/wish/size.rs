@@ -67,7 +67,8 @@ impl Request {
                 || self.after(at, 1, &["fits", "under", "below", "than"])
                 || (self.after(at, 1, &["to"]) && self.after(at, 2, &["up"]))
                 || self.after(at, 3, &["compatible"])
-                || PLUGS.contains(&self.word(at + length));
+                || (PLUGS.contains(&self.word(at + length))
+                    && !matches!(self.word(at + length + 1), "play" | "and" | "n"));
             return (!of_another).then_some((at..at + length, at + length));
         }
         self.worn(at, false).map(|length| (at..at + length, at + length))

@@ -6,11 +6,14 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Files of conversations, and who wrote them.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 7] = [
     ("tests/dialog/conversations.jsonl", "first"),
     ("tests/dialog/conversations-b.jsonl", "second"),
     ("tests/dialog/conversations-c.jsonl", "third"),
     ("tests/dialog/conversations-d.jsonl", "fourth"),
+    ("tests/dialog/conversations-e.jsonl", "fifth"),
+    ("tests/dialog/conversations-f.jsonl", "sixth"),
+    ("tests/dialog/conversations-g.jsonl", "seventh"),
 ];
 
 /// Intents that name the same thing where a reasonable person could say either.

@@ -44,11 +44,16 @@ fn main() {
     if part("requests") {
         let text = std::fs::read_to_string(repository("tests/dialog/requests.jsonl")).expect("requests");
         for (name, spoken) in [("requests", false), ("requests_spoken", true)] {
-            let halves = requests::score(&text, spoken).expect("requests are JSON");
-            for (half, score) in ["first half", "second half"].iter().zip(&halves) {
-                println!("\n{name}, {half}: {score}");
+            let parts = requests::score(&text, spoken).expect("requests are JSON");
+            for (part, score) in ["first", "second", "third"].iter().zip(&parts) {
+                println!("\n{name}, {part} part: {score}");
+                if std::env::var_os("AISLE_EVAL_SHOW").is_some() {
+                    score.misses.iter().for_each(|(text, field, read, right)| {
+                        println!("  {field}: read {read}, right {right}: {text}");
+                    });
+                }
             }
-            report[name] = requests::report(&halves);
+            report[name] = requests::report(&parts);
         }
     }
     if part("attacks") {

@@ -1,6 +1,6 @@
 //! Scores `dialog::wish` and `dialog::constraint` on labelled requests: the share
-//! of requests with every field right, by field, for the development half and
-//! for the unseen half apart.
+//! of requests with every field right, by field, for each hundred of the file apart:
+//! what each was used for, tests/dialog/README.md tells.
 
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -10,8 +10,8 @@ use aisle::dialog::constraint::{allergens_named, dietary_named, take_constraints
 use aisle::dialog::wish;
 use aisle::dialog::words::words;
 
-/// The first so many lines are the development cases.
-pub const DEVELOPMENT: usize = 100;
+/// Requests that were drawn and labelled at once.
+const PART: usize = 100;
 
 /// The fields that count to a request's exact match, then those reported beside it.
 const EXACT: [&str; 7] = ["colour", "size", "quantity", "material", "dietary", "free_from", "price"];
@@ -37,23 +37,24 @@ impl fmt::Display for Score {
     }
 }
 
-/// Scores the development half and the unseen half of `jsonl`. `spoken` takes the
-/// punctuation out first, as a speech engine's text may lack it.
+/// Scores each hundred lines of `jsonl`. `spoken` takes the punctuation out first, as a
+/// speech engine's text may lack it.
 ///
 /// # Errors
 /// When a line is no JSON.
-pub fn score(jsonl: &str, spoken: bool) -> serde_json::Result<[Score; 2]> {
-    let mut halves = [Score::default(), Score::default()];
-    for (at, line) in jsonl.lines().enumerate() {
-        let label: Value = serde_json::from_str(line)?;
-        add(&mut halves[usize::from(at >= DEVELOPMENT)], &label, spoken);
-    }
-    Ok(halves)
+pub fn score(jsonl: &str, spoken: bool) -> serde_json::Result<Vec<Score>> {
+    let labels: Vec<Value> = jsonl.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let scored = |part: &[Value]| {
+        let mut score = Score::default();
+        part.iter().for_each(|label| add(&mut score, label, spoken));
+        score
+    };
+    Ok(labels.chunks(PART).map(scored).collect())
 }
 
-/// The shares of both halves.
-pub fn report(halves: &[Score; 2]) -> Value {
-    let half = |score: &Score| {
+/// The shares of each hundred.
+pub fn report(parts: &[Score]) -> Value {
+    let part = |score: &Score| {
         let fields: serde_json::Map<String, Value> = score
             .right
             .iter()
@@ -61,7 +62,7 @@ pub fn report(halves: &[Score; 2]) -> Value {
             .collect();
         json!({"requests": score.cases, "all_exact": crate::program::share(score.whole, score.cases), "fields": fields})
     };
-    json!({"first_half": half(&halves[0]), "second_half": half(&halves[1])})
+    parts.iter().map(part).collect()
 }
 
 fn add(score: &mut Score, label: &Value, spoken: bool) {
@@ -134,8 +135,15 @@ fn add(score: &mut Score, label: &Value, spoken: bool) {
 
 /// Values compared without case; a hyphen is a space ("t-shirt" is "t shirt").
 fn set<'a>(values: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
-    let plain =
-        |value: &str| value.to_lowercase().replace('-', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let plain = |value: &str| {
+        value
+            .to_lowercase()
+            .replace('-', " ")
+            .replace(['\u{201c}', '\u{201d}'], "\"")
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     values.into_iter().map(plain).collect()
 }
 
