@@ -19,7 +19,7 @@ PACKAGES := build-essential cmake clang libclang-dev pkg-config libasound2-dev \
             libespeak-ng1 espeak-ng-data ca-certificates
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help packages build models demo test test-full lint eval replay bench bench-noise bench-search tune-search doctor clean
+.PHONY: help packages build models demo test test-full lint eval replay bench bench-noise bench-search tune-search tune-intents doctor clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# //'
@@ -99,6 +99,10 @@ bench-search: models
 # Learns the weights of the search's ranking from judged queries, by cross-validation.
 tune-search: models
 	@cargo bench --locked --bench bench-search -- --tune
+
+# Learns the intent classifier from models/intents.tsv and writes models/intents.json.
+tune-intents: models
+	@cargo bench --locked --bench tune-intents
 
 bench: eval bench-search
 

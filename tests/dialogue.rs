@@ -212,3 +212,21 @@ fn a_number_in_a_question_puts_nothing_on_the_list() {
     let turns = play(&kiosk, &["where did you move the - 8\"", "what is the 6 doing here"]);
     assert!(turns.iter().all(|turn| list(turn).is_empty()));
 }
+
+#[test]
+fn idioms_that_no_rule_has_are_understood() {
+    let kiosk = Kiosk::with_demo_store();
+    let turns = play(
+        &kiosk,
+        &[
+            "have you still got the trail mix?",
+            "shame, something along those lines then?",
+            "and that would set me back how much?",
+            "can I get somebody human over here to sort this out",
+            "how does this gadget work then",
+        ],
+    );
+    let intents: Vec<&str> = turns.iter().map(|turn| turn["intent"].as_str().unwrap()).collect();
+    assert_eq!(intents, ["stock", "recommend", "price", "call_staff", "help"]);
+    assert!(turns.iter().all(|turn| turn["tier"] == "rules"));
+}

@@ -7,7 +7,8 @@ use super::folders::{Folders, worker};
 use super::lookup::Shelves;
 use super::meaning::searched_by_meaning;
 use super::mouth::{Mouth, Utterance};
-use super::turn::{Answer, Command, Event, Turn};
+use super::turn::{Aids, Answer, Command, Event, Turn};
+use crate::dialog::classifier::{Classifier, Hunch};
 use crate::dialog::context::Context;
 use crate::dialog::findings::{Called, Found};
 use crate::dialog::freshness::Freshness;
@@ -69,6 +70,8 @@ pub struct Assistant {
     settings: Settings,
     ears: Option<Ears>,
     mouth: Option<Mouth>,
+    /// `None` where its vectors cannot be made.
+    classifier: Option<Classifier>,
     model: Option<LanguageModel>,
     sessions: Mutex<Sessions>,
 }
@@ -132,8 +135,9 @@ impl Assistant {
         };
         let model = language_model(&models, &settings)?;
         let guide = guide(&settings)?;
+        let classifier = Classifier::shipped().filter(|own| catalog.encoder() == Some(own.encoder()));
         let sessions = Mutex::default();
-        Ok(Self { catalog, shop, guide, settings, ears, mouth, model, sessions })
+        Ok(Self { catalog, shop, guide, settings, ears, mouth, classifier, model, sessions })
     }
 
     /// Makes products that came with an import or a correction ready for search by
@@ -235,7 +239,8 @@ impl Assistant {
         let mut timings = Timings::default();
         let context = self.context(request.session.as_deref());
         let shop = tokio::task::block_in_place(|| self.shop());
-        let mut turn = Turn::new(context, shop.info.currency, self.model.is_some());
+        let aids = Aids { classifier: self.classifier.is_some(), model: self.model.is_some() };
+        let mut turn = Turn::new(context, shop.info.currency, aids);
         let mut event = self.listen(&request.input, &shop.menu, &mut timings).await?;
         let answer = loop {
             let asked = Instant::now();
@@ -245,6 +250,11 @@ impl Assistant {
                     let looked = Instant::now();
                     event = tokio::task::block_in_place(|| self.look_up(&shop, tool, turn.context()));
                     add(&mut timings.search, looked);
+                }
+                Command::Classify(clauses) => {
+                    let hunches = clauses.iter().map(|words| self.hunch(words));
+                    event = Event::Classified(tokio::task::block_in_place(|| hunches.collect()));
+                    add(&mut timings.understand, asked);
                 }
                 Command::AskModel(prompt) => {
                     event = self.ask_model(prompt, turn.words()).await;
@@ -343,6 +353,20 @@ impl Assistant {
         }
     }
 
+    /// How alike two texts are in meaning, as the cosine of their vectors.
+    fn likeness(&self, one: &str, other: &str) -> Option<f32> {
+        let (one, other) = (self.catalog.vector(one)?, self.catalog.vector(other)?);
+        Some(one.iter().zip(&other).map(|(a, b)| a * b).sum())
+    }
+
+    /// What a clause is taken for; `None` where the model or the catalog fails, which the
+    /// look-up will tell.
+    fn hunch(&self, words: &[String]) -> Option<Hunch> {
+        let vector = self.catalog.vector(&words.join(" "))?;
+        let (class, probability) = self.classifier.as_ref()?.classify(words, &vector);
+        Some(Hunch { class, probability, named: self.catalog.named(words).ok()? })
+    }
+
     async fn ask_model(&self, prompt: Vec<prompt::Segment>, words: &str) -> Event {
         let Some(model) = &self.model else {
             return Event::ModelFailed("there is no language model".into());
@@ -361,9 +385,8 @@ impl Assistant {
         match model.complete(request).await {
             Ok(completion) => {
                 let named = prompt::named(&completion.text);
-                let likeness = tokio::task::block_in_place(|| {
-                    named.and_then(|named| self.catalog.likeness(words, &named))
-                });
+                let likeness =
+                    tokio::task::block_in_place(|| named.and_then(|named| self.likeness(words, &named)));
                 Event::ModelAnswered { completion: completion.text, likeness }
             }
             Err(error) => Event::ModelFailed(error.to_string()),

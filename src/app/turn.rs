@@ -3,6 +3,7 @@
 //! that the one before left; rules, then the catalog, and the language model only for
 //! what both leave.
 
+use crate::dialog::classifier::{Class, Hunch};
 use crate::dialog::clause::{Clause, clauses};
 use crate::dialog::context::Context;
 use crate::dialog::findings::Findings;
@@ -10,8 +11,8 @@ use crate::dialog::gate;
 use crate::dialog::menu::Menu;
 use crate::dialog::prompt::{self, Segment};
 use crate::dialog::reply::{Reply, guess, joined, reply};
-use crate::dialog::rules::{Certainty, Understanding, understand};
-use crate::dialog::tool::{Constraints, Missing, Subject, Tool};
+use crate::dialog::rules::{Certainty, Understanding, reconsidered, understand};
+use crate::dialog::tool::{Constraints, Missing, Refusal, Subject, Tool};
 use crate::domain::Currency;
 use crate::domain::turn::Tier;
 use std::collections::VecDeque;
@@ -23,6 +24,8 @@ pub enum Event {
     Words(String),
     /// Speech could not be recognised; the reason is for staff.
     HearingFailed(String),
+    /// What the classifier takes each clause for; `None`: it cannot tell.
+    Classified(Vec<Option<Hunch>>),
     /// The language model's completion.
     ModelAnswered {
         completion: String,
@@ -41,6 +44,8 @@ pub enum Event {
 #[allow(clippy::large_enum_variant)] // One at a time.
 pub enum Command {
     LookUp(Tool),
+    /// Of each clause, given as its words.
+    Classify(Vec<Vec<String>>),
     AskModel(Vec<Segment>),
     /// The turn is answered; nothing follows.
     Answer(Box<Answer>),
@@ -79,37 +84,53 @@ impl Answer {
 pub struct Turn {
     /// The shopper's words; they die with the turn.
     words: String,
-    /// Clauses that are still to be understood.
-    clauses: VecDeque<Clause>,
+    /// Clauses that are still to be understood, with what the classifier takes them for.
+    clauses: VecDeque<(Clause, Option<Hunch>)>,
     /// Only what rules are sure of counts: some clause is.
     only_sure: bool,
     /// The conversation, with the steps that are done.
     context: Context,
     understanding: Option<Understanding>,
+    /// The clause under way, until the classifier was asked about it.
+    clause: Option<Clause>,
+    /// The rules' own reading, where the classifier's goes first.
+    own: Option<Understanding>,
+    /// What came of an order that names nothing in the shop, while the classifier is asked
+    /// what else it may be.
+    nothing: Option<Box<Findings>>,
     steps: Vec<Step>,
     /// The rules' findings, kept while the model is asked.
     fallback: Option<Box<Findings>>,
     degraded: Vec<String>,
     currency: Currency,
-    model_available: bool,
+    aids: Aids,
+}
+
+/// What may be asked where rules do not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aids {
+    pub classifier: bool,
+    pub model: bool,
 }
 
 impl Turn {
-    /// A new turn of the conversation `context`. `model_available` tells whether a
-    /// language model may be asked.
+    /// A new turn of the conversation `context`, with the `aids` that there are.
     #[must_use]
-    pub fn new(context: Context, currency: Currency, model_available: bool) -> Self {
+    pub fn new(context: Context, currency: Currency, aids: Aids) -> Self {
         Self {
             words: String::new(),
             clauses: VecDeque::new(),
             only_sure: false,
             context,
             understanding: None,
+            clause: None,
+            own: None,
+            nothing: None,
             steps: Vec::new(),
             fallback: None,
             degraded: Vec::new(),
             currency,
-            model_available,
+            aids,
         }
     }
 
@@ -135,8 +156,33 @@ impl Turn {
     pub fn update(&mut self, event: Event, menu: &Menu) -> Command {
         match event {
             Event::Words(words) => {
-                self.take_apart(&words, menu);
+                let all = clauses(&words);
                 self.words = words;
+                let is_open = |clause| understand(clause, menu, &self.context).certainty.is_open();
+                if self.aids.classifier && all.iter().any(is_open) {
+                    let words = all.iter().map(Clause::words).collect();
+                    self.clauses = all.into_iter().map(|clause| (clause, None)).collect();
+                    return Command::Classify(words);
+                }
+                self.take_apart(all.into_iter().map(|clause| (clause, None)).collect(), menu);
+                self.next(menu)
+            }
+            Event::Classified(hunches) => {
+                let mut hunches = hunches.into_iter();
+                if let Some(nothing) = self.nothing.take() {
+                    return self.second_thought(nothing, hunches.next().flatten(), menu);
+                }
+                let all = std::mem::take(&mut self.clauses).into_iter();
+                let mut all: Vec<_> = all.map(|(clause, _)| (clause, hunches.next().flatten())).collect();
+                // Who gives the machine orders is not helped to any by guessing.
+                let orders = |clause| {
+                    let tool = understand(clause, menu, &self.context).tool;
+                    matches!(tool, Tool::Refuse { reason: Refusal::Instructions, .. })
+                };
+                if all.iter().any(|(clause, _)| orders(clause)) {
+                    all.iter_mut().for_each(|(_, hunch)| *hunch = None);
+                }
+                self.take_apart(all, menu);
                 self.next(menu)
             }
             Event::HearingFailed(why) => {
@@ -166,14 +212,27 @@ impl Turn {
         }
     }
 
-    /// Takes what was said apart, and leaves out what cannot count.
-    fn take_apart(&mut self, said: &str, menu: &Menu) {
-        let all = clauses(said);
+    /// What a clause means in the conversation so far. What the next one asks about is
+    /// named, and means nothing by itself.
+    fn read(&self, clause: &Clause, hunch: Option<&Hunch>, next_asks: bool, menu: &Menu) -> Understanding {
+        let understanding = understand(clause, menu, &self.context);
+        match hunch {
+            // Medical advice is refused, whatever is asked after.
+            Some(hunch) if !next_asks || hunch.class == Class::Medical => {
+                reconsidered(understanding, clause, hunch, menu, &self.context)
+            }
+            _ => understanding,
+        }
+    }
+
+    /// Keeps those of all clauses that count.
+    fn take_apart(&mut self, all: Vec<(Clause, Option<Hunch>)>, menu: &Menu) {
         let mut certainties = Vec::new();
-        for (at, clause) in all.iter().enumerate() {
-            let understanding = understand(clause, menu, &self.context);
-            let named = understanding.certainty < Certainty::Sure && all.get(at + 1).is_some_and(asks);
-            self.context.topic = topic(&understanding).filter(|_| named);
+        for (at, (clause, hunch)) in all.iter().enumerate() {
+            let next_asks = all.get(at + 1).is_some_and(|(next, _)| asks(next));
+            let understanding = self.read(clause, hunch.as_ref(), next_asks, menu);
+            let named = understanding.certainty < Certainty::Asked && next_asks;
+            self.context.topic = topic(&understanding, hunch.as_ref()).filter(|_| named);
             // "She can't have nuts. Is this one all right?" minds it in the question.
             if matches!(understanding.tool, Tool::Mind { .. }) && all.len() > 1 {
                 self.context.take(&Findings::none(understanding.tool, self.currency));
@@ -182,26 +241,30 @@ impl Turn {
         }
         self.context.topic = None;
         let best = certainties.iter().max().copied();
-        self.only_sure = best == Some(Certainty::Sure);
+        self.only_sure = best >= Some(Certainty::Asked);
         let counts = |at: usize| match best {
-            Some(Certainty::Sure) => true,
+            Some(Certainty::Asked | Certainty::Sure) => true,
             // A story is told in several sentences; the first stands for it.
             Some(Certainty::Unsure) => certainties.iter().position(|c| *c == Certainty::Unsure) == Some(at),
             Some(Certainty::Courtesy) => at + 1 == certainties.len(),
             _ => Some(certainties[at]) == best,
         };
-        let kept = all.iter().enumerate().filter(|(at, _)| counts(*at)).map(|(_, clause)| clause.clone());
-        self.clauses = kept.collect();
+        let kept = all.into_iter().enumerate().filter(|(at, _)| counts(*at));
+        self.clauses = kept.map(|(_, clause)| clause).collect();
     }
 
     /// Understands the next clause, in the context of the steps before it.
     fn next(&mut self, menu: &Menu) -> Command {
-        while let Some(clause) = self.clauses.pop_front() {
-            let understanding = understand(&clause, menu, &self.context);
-            let next_asks = self.clauses.front().is_some_and(asks);
+        while let Some((clause, hunch)) = self.clauses.pop_front() {
+            let next_asks = self.clauses.front().is_some_and(|(next, _)| asks(next));
+            let understanding = self.read(&clause, hunch.as_ref(), next_asks, menu);
+            self.own = hunch
+                .is_some()
+                .then(|| understand(&clause, menu, &self.context))
+                .filter(|own| own.tool != understanding.tool);
             let own_question = clause.asks && understanding.certainty > Certainty::Courtesy && !next_asks;
             let counts = !self.only_sure
-                || understanding.certainty == Certainty::Sure
+                || understanding.certainty >= Certainty::Asked
                 || (own_question && !self.steps.is_empty());
             // "We are having tacos for six. What do we need?" is asked once.
             let planned = understanding.tool == Tool::AskFor { missing: Missing::Occasion }
@@ -211,12 +274,13 @@ impl Turn {
                 || (!self.steps.is_empty() && self.says_again(&understanding.tool));
             if counts && !again {
                 let tool = understanding.tool.clone();
+                self.clause = (hunch.is_none() && self.aids.classifier).then_some(clause);
                 self.understanding = Some(understanding);
                 return Command::LookUp(tool);
             }
             // "And the brie, how much is it": the question is about what was named.
             if next_asks {
-                self.context.topic = topic(&understanding);
+                self.context.topic = topic(&understanding, hunch.as_ref());
             }
         }
         if self.steps.is_empty() { self.end_with(Tool::HeardNothing) } else { self.conclude() }
@@ -242,6 +306,22 @@ impl Turn {
     }
 
     fn found(&mut self, findings: Box<Findings>, menu: &Menu) -> Command {
+        // What the classifier took it for led nowhere: the rules' own reading is next.
+        if let Some(own) = self.own.take()
+            && findings.no_match
+        {
+            let tool = own.tool.clone();
+            self.understanding = Some(own);
+            return Command::LookUp(tool);
+        }
+        // "I'll think about it" puts nothing on the list.
+        if findings.no_match
+            && matches!(findings.tool, Tool::AddToList { .. })
+            && let Some(clause) = &self.clause
+        {
+            self.nothing = Some(findings);
+            return Command::Classify(vec![clause.words()]);
+        }
         let alone = self.steps.is_empty() && self.clauses.is_empty();
         let doubtful = alone
             && self.fallback.is_none()
@@ -252,7 +332,7 @@ impl Turn {
             && (findings.no_match || self.is_long());
         if doubtful {
             self.fallback = Some(findings);
-            return if self.model_available {
+            return if self.aids.model {
                 Command::AskModel(prompt::prompt(&self.words))
             } else {
                 self.give_up()
@@ -264,10 +344,26 @@ impl Turn {
         }
         // A question beside another step, that nothing answers, is no question.
         let idle = findings.no_match && !self.steps.is_empty();
-        if !(idle && self.understanding.as_ref().is_some_and(|u| u.certainty < Certainty::Sure)) {
+        if !(idle && self.understanding.as_ref().is_some_and(|u| u.certainty < Certainty::Asked)) {
             self.done(*findings);
         }
         self.next(menu)
+    }
+
+    /// What else an order may be that names nothing in the shop.
+    fn second_thought(&mut self, nothing: Box<Findings>, hunch: Option<Hunch>, menu: &Menu) -> Command {
+        let clause = self.clause.take().unwrap_or_default();
+        let own =
+            Understanding { tool: nothing.tool.clone(), tier: Tier::Rules, certainty: Certainty::Unsure };
+        let other = hunch.map(|hunch| reconsidered(own, &clause, &hunch, menu, &self.context));
+        match other.filter(|other| other.tool != nothing.tool && !searches(&other.tool)) {
+            Some(other) => {
+                let tool = other.tool.clone();
+                self.understanding = Some(other);
+                Command::LookUp(tool)
+            }
+            None => self.found(nothing, menu),
+        }
     }
 
     /// The model did not help: the rules' own answer stands, and a sentence that
@@ -322,7 +418,7 @@ impl Turn {
     /// Words a reply to every step, and lets each out only through the gate.
     fn conclude(&mut self) -> Command {
         let mut steps = std::mem::take(&mut self.steps);
-        let idle = |step: &Step| step.findings.no_match && step.understanding.certainty < Certainty::Sure;
+        let idle = |step: &Step| step.findings.no_match && step.understanding.certainty < Certainty::Asked;
         if steps.iter().any(|step| !idle(step)) {
             steps.retain(|step| !idle(step));
         }
@@ -334,7 +430,10 @@ impl Turn {
                 self.degraded.push(format!("the gate refused a reply: {refused}"));
                 said = reply(&Findings::none(Tool::CannotLook, self.currency));
             }
-            replies.push(said);
+            // "The price of the honey. How much is it?" is answered once.
+            if !replies.contains(&said) {
+                replies.push(said);
+            }
         }
         let reply = joined(replies);
         self.context.say(&reply);
@@ -343,10 +442,34 @@ impl Turn {
     }
 }
 
-/// What a clause names that the next one may ask about.
-fn topic(understanding: &Understanding) -> Option<Subject> {
-    match &understanding.tool {
+/// True for what would only search again.
+fn searches(tool: &Tool) -> bool {
+    matches!(tool, Tool::FindProducts { .. } | Tool::Recommend { .. } | Tool::AddToList { .. })
+}
+
+/// What a clause names that the next one may ask about; of a story, what in it is sold.
+fn topic(understanding: &Understanding, hunch: Option<&Hunch>) -> Option<Subject> {
+    match (&understanding.tool, hunch) {
         _ if understanding.certainty == Certainty::Courtesy => None,
+        (Tool::FindProducts { .. }, Some(hunch))
+            if hunch.named.is_empty() && matches!(hunch.class, Class::Smalltalk | Class::Other) =>
+        {
+            None
+        }
+        (Tool::FindProducts { query, constraints }, Some(hunch))
+            if understanding.certainty == Certainty::Unsure
+                && !hunch.named.is_empty()
+                && !query.split(' ').any(|word| word == "or") =>
+        {
+            let constraints = Constraints { said: query.clone(), ..constraints.clone() };
+            Some(Subject::Query { query: hunch.named.join(" "), constraints })
+        }
+        (tool, _) => named_by(tool),
+    }
+}
+
+fn named_by(tool: &Tool) -> Option<Subject> {
+    match tool {
         Tool::FindProducts { query, constraints } if !query.is_empty() => {
             Some(Subject::Query { query: query.clone(), constraints: constraints.clone() })
         }
@@ -390,64 +513,5 @@ fn asks(clause: &Clause) -> bool {
 const SHORT: usize = 6;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn drive(turn: &mut Turn, event: Event) -> Command {
-        turn.update(event, &Menu::default())
-    }
-
-    fn nothing(tool: Tool) -> Event {
-        Event::Found(Box::new(Findings { no_match: true, ..Findings::none(tool, Currency::Usd) }))
-    }
-
-    const STORY: &str = "my kid spilled juice all over our new white sofa yesterday";
-
-    #[test]
-    fn the_model_is_asked_only_for_what_rules_and_catalog_leave() {
-        let mut turn = Turn::new(Context::default(), Currency::Usd, true);
-        let Command::LookUp(tool) = drive(&mut turn, Event::Words(STORY.into())) else { panic!() };
-        assert!(matches!(drive(&mut turn, nothing(tool)), Command::AskModel(_)));
-        let call = r#"{"tool":"find","query":"stain remover"}"#;
-        let Command::LookUp(tool) =
-            drive(&mut turn, Event::ModelAnswered { completion: call.into(), likeness: Some(0.6) })
-        else {
-            panic!()
-        };
-        assert!(matches!(&tool, Tool::FindProducts { query, .. } if query == "stain remover"));
-        let Command::Answer(answer) = drive(&mut turn, nothing(tool)) else { panic!() };
-        let step = answer.main().unwrap();
-        assert_eq!(step.findings.tool, Tool::AskAgain, "a search that finds nothing was a guess");
-        assert_eq!(step.understanding.tier, Tier::Rules);
-    }
-
-    #[test]
-    fn without_a_model_the_answer_is_honest() {
-        let mut turn = Turn::new(Context::default(), Currency::Usd, false);
-        let Command::LookUp(tool) = drive(&mut turn, Event::Words(STORY.into())) else { panic!() };
-        assert!(matches!(drive(&mut turn, nothing(tool)), Command::Answer(_)));
-        let mut turn = Turn::new(Context::default(), Currency::Usd, true);
-        let Command::LookUp(tool) = drive(&mut turn, Event::Words(STORY.into())) else { panic!() };
-        drive(&mut turn, nothing(tool));
-        let Command::Answer(answer) = drive(&mut turn, Event::ModelFailed("down".into())) else { panic!() };
-        assert_eq!(answer.degraded, ["down"]);
-    }
-
-    #[test]
-    fn failures_are_answered() {
-        for event in [Event::HearingFailed("down".into()), Event::LookupFailed("locked".into())] {
-            let mut turn = Turn::new(Context::default(), Currency::Usd, true);
-            let Command::Answer(answer) = drive(&mut turn, event) else { panic!() };
-            assert!(!answer.reply.text.is_empty() && answer.degraded.len() == 1);
-        }
-    }
-
-    #[test]
-    fn sure_rules_never_ask_the_model() {
-        let mut turn = Turn::new(Context::default(), Currency::Usd, true);
-        let command = drive(&mut turn, Event::Words("where is the unicorn".into()));
-        assert_eq!(command, Command::LookUp(Tool::LocateProduct(Subject::words("unicorn"))));
-        let Command::LookUp(tool) = command else { panic!() };
-        assert!(matches!(drive(&mut turn, nothing(tool)), Command::Answer(_)));
-    }
-}
+#[path = "turn_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@ use super::foreign::{english, is_foreign};
 use super::words::{amount, number, words};
 
 /// A part of what was said, in plain words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Clause {
     /// Its runs of words between pauses, none of them empty.
     pub runs: Vec<Vec<String>>,
@@ -75,6 +75,8 @@ const MARKERS: &[&[&str]] = &[
     &["i", "mean"],
     &["or", "rather"],
     &["scratch", "that"],
+    &["hang", "on"],
+    &["hold", "on"],
     &["no", "no"],
     &["make", "that"],
     &["wait"],
@@ -175,7 +177,13 @@ fn runs(text: &str) -> Vec<Run> {
 }
 
 fn push(runs: &mut Vec<Run>, text: &str, mark: Mark, foreign: bool) {
-    let words = english(&words(text), foreign);
+    let mut words = english(&words(text), foreign);
+    // A common slip: "were is the milk".
+    if words.first().is_some_and(|word| word == "were")
+        && words.get(1).is_some_and(|word| matches!(word.as_str(), "is" | "are" | "can" | "do"))
+    {
+        "where".clone_into(&mut words[0]);
+    }
     match runs.last_mut() {
         // "... no!" after a pause, "?!": the stronger mark counts.
         Some(last) if words.is_empty() => {
@@ -453,10 +461,21 @@ fn extend(runs: &mut Vec<Vec<String>>, run: Vec<String>) {
         last.pop();
     }
     runs.retain(|run| !run.is_empty());
-    // What is said twice in one breath is meant once.
-    if !run.is_empty() && runs.last() != Some(&run) {
-        runs.push(run);
+    if run.is_empty() {
+        return;
     }
+    // What is said twice in one breath, often in two languages, is meant once.
+    match runs.last_mut() {
+        Some(last) if last.ends_with(&run) => {}
+        Some(last) if restates(&run, last) => *last = run,
+        _ => runs.push(run),
+    }
+}
+
+/// True for "trash bags for the kitchen" after "and trash bags".
+fn restates(run: &[String], last: &[String]) -> bool {
+    let lead = usize::from(last.first().is_some_and(|word| word == "and"));
+    last.len() > lead + 1 && run.starts_with(&last[lead..])
 }
 
 fn cut_at_and(mut words: Vec<String>) -> Vec<Vec<String>> {

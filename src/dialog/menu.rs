@@ -101,13 +101,16 @@ impl Menu {
                 if words.last().is_some_and(|word| word == "cup") {
                     words.pop();
                 }
-                let known = self.phrases.iter().any(|phrase| phrase.words == words);
-                if words.len() > 1 && !known {
-                    self.phrases.push(Phrase {
-                        sounded: Sounded::new(&words),
-                        words,
-                        meaning: Meaning::Goods,
-                    });
+                let mut several = words.clone();
+                if let Some(last) = several.last_mut() {
+                    last.push('s');
+                }
+                for words in [words, several] {
+                    let known = self.phrases.iter().any(|phrase| phrase.words == words);
+                    if words.len() > 1 && !known {
+                        let sounded = Sounded::new(&words);
+                        self.phrases.push(Phrase { words, sounded, meaning: Meaning::Goods });
+                    }
                 }
             }
         }

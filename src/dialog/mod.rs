@@ -2,6 +2,7 @@
 //! no engine, no SQL; the catalog's words come in as values. Every reply is
 //! made of typed facts, and the gate refuses the rest.
 
+pub mod classifier;
 pub mod clause;
 pub mod constraint;
 pub mod context;

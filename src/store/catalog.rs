@@ -7,6 +7,7 @@ use super::corrections::{self, Corrected};
 use super::intake::{References, sane_correction};
 use super::lexicon::Lexicon;
 use super::meaning::{self, EmbedError, Encoder, Meanings, Stand};
+use super::query;
 use super::ranking::Signals;
 use super::rows::{self, COLUMNS, PRICE_NOW};
 use super::search::{SearchOutcome, SearchRequest, View, search, signals};
@@ -244,13 +245,25 @@ impl Catalog {
         corrections::reconcile(&self.connections, &self.state, now)
     }
 
-    /// How alike two texts are in meaning, as the cosine of their vectors; `None`
-    /// without an encoder.
+    /// The name of the encoder, if there is one.
     #[must_use]
-    pub fn likeness(&self, one: &str, other: &str) -> Option<f32> {
-        let encoder = self.encoder.as_ref()?;
-        let (one, other) = (encoder.query(one).ok()?, encoder.query(other).ok()?);
-        Some(one.iter().zip(&other).map(|(a, b)| a * b).sum())
+    pub fn encoder(&self) -> Option<&str> {
+        self.encoder.as_ref().map(|encoder| encoder.name())
+    }
+
+    /// The vector of a text; `None` without an encoder, or where it fails.
+    #[must_use]
+    pub fn vector(&self, text: &str) -> Option<super::Embedding> {
+        self.encoder.as_ref()?.query(text).ok()
+    }
+
+    /// The words of `words` that name something in the catalog: those beside each other that
+    /// its names have, where one of them says what a thing is.
+    ///
+    /// # Errors
+    /// No catalog is loaded, or it cannot be read.
+    pub fn named(&self, words: &[String]) -> Result<Vec<String>, StoreError> {
+        self.read(|tx| Ok(query::named(self.lexicon(tx)?.as_ref(), words)))
     }
 
     /// What the shop itself decided.

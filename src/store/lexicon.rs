@@ -163,6 +163,16 @@ impl Lexicon {
         self.by_text.contains_key(word) || self.count(stem).named > 0
     }
 
+    /// True when the word, or one that it may have been, says what a product is: "milk" of
+    /// oat milk.
+    pub(super) fn is_head(&self, word: &str, stem: &str) -> bool {
+        let heads =
+            |text: &str| self.by_text.get(text).and_then(|at| self.entries.get(*at)).map_or(0, |e| e.heads);
+        heads(word) > 0
+            || heads(stem) > 0
+            || (!is_english(word, stem) && self.correct(word).is_some_and(|(text, _)| heads(text) > 0))
+    }
+
     /// The food that a plain word sounds like, if the catalog has it.
     pub(super) fn homophone(&self, word: &str) -> Option<(&str, &str)> {
         let (_, meant) = HOMOPHONES.iter().find(|(heard, _)| *heard == word)?;

@@ -230,6 +230,30 @@ fn without_shells(words: Vec<Word>) -> Vec<Word> {
     kept
 }
 
+/// The words of `words` that name something in the catalog, in order: runs of the words
+/// of its names, where one of them says what a product is.
+pub(super) fn named(lexicon: &Lexicon, words: &[String]) -> Vec<String> {
+    let mut analyst = Analyst::default();
+    let is_name = |word: &String, analyst: &mut Analyst| {
+        !STOP.contains(&word.as_str())
+            && !is_cut(word)
+            && (lexicon.names(word, &analyst.stem(word))
+                || lexicon.correct(word).is_some() && !is_english(word, &analyst.stem(word)))
+    };
+    let known: Vec<bool> = words.iter().map(|word| is_name(word, &mut analyst)).collect();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < words.len() {
+        let count = known[at..].iter().take_while(|known| **known).count();
+        let run = &words[at..at + count];
+        if run.iter().any(|word| lexicon.is_head(word, &analyst.stem(word))) {
+            found.extend_from_slice(run);
+        }
+        at += count + 1;
+    }
+    found
+}
+
 /// Drops stop words and containers ("a bottle of water" asks for water), tells
 /// the head noun and what stands after a preposition.
 fn roles(words: Vec<Word>) -> Vec<Spoken> {

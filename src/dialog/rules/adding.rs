@@ -7,13 +7,13 @@ use crate::dialog::clause::Clause;
 use crate::dialog::context::Context;
 use crate::dialog::refer::pointed_at;
 use crate::dialog::tool::{ListItem, Subject, Tool};
-use crate::dialog::words::Amount;
+use crate::dialog::words::{Amount, number};
 use regex_lite::Regex;
 use std::sync::LazyLock;
 
 static ADD: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"^(?:(?:can|could|would) you |please |and |also |then |yes |so |just |let us |let me |i (?:want|would like) (?:you )?to |i will |we will |go ahead and )*(?:add|put|throw|place|stick|include|pop)(?: (?:me|on|in|down|also|another))* (?P<q>.+?)(?: (?:down|back|on|in|for me))*(?: (?:to|in|on|into|onto) (?:my|the|our|that|it) ?(?:shopping )?(?:list|cart|basket|order|bag|trolley)?)?(?: (?:please|then|too|as well|anyway|instead|,))*$|^(?P<r>.+?) (?:to|on|onto|in|into|for) (?:my|the) (?:shopping )?(?:list|cart|basket)(?: (?:please|,))*$",
+        r"^(?:(?:can|could|would) you |please |and |also |then |yes |so |just |let us |let me |i (?:want|would like) (?:you )?to |i will |we will |go ahead and )*(?:add|put|throw|place|stick|include|pop)(?: (?:me|on|in|down|also|another))* (?P<q>.+?)(?: (?:down|back|on|in|there|for me))*(?: (?:to|in|on|into|onto) (?:my|the|our|that|it) ?(?:shopping )?(?:list|cart|basket|order|bag|trolley)?)?(?: (?:please|then|too|as well|anyway|instead|,))*$|^(?P<r>.+?) (?:to|on|onto|in|into|for) (?:my|the) (?:shopping )?(?:list|cart|basket)(?: (?:please|,))*$",
     )
 });
 
@@ -28,6 +28,8 @@ pub(super) fn added(clause: &Clause, context: &Context) -> Option<Tool> {
     // "Put thirty on my list, it is for a camp": why comes after.
     let ends = ["list", "cart", "basket", "trolley"].iter().any(|end| first_run.ends_with(end));
     let text = if ends { first_run } else { text };
+    // "Stick a box on, or I will never hear the end of it."
+    let text = REASON.replace(&text, "").into_owned();
     if let Some(found) = ADD.captures(&text) {
         let named = found.name("q").or(found.name("r"))?.as_str();
         let named = &TAKING.replace(named, "");
@@ -37,6 +39,12 @@ pub(super) fn added(clause: &Clause, context: &Context) -> Option<Tool> {
     // "A brie as well", after something was put on the list.
     let too = [" as well", " too"].iter().any(|end| text.ends_with(end)) && text.split(' ').count() <= 6;
     if too && !context.order.is_empty() {
+        return listed(&spoken(&rest), context, Asking::Surely);
+    }
+    // "Six Granny Smith, please."
+    let polite = clause.runs.iter().flatten().any(|word| word == "please")
+        && clause.runs.first().is_some_and(|run| number(&run[0]).is_some_and(|number| number > 1));
+    if polite && !QUESTION.is_match(&text) {
         return listed(&spoken(&rest), context, Asking::Surely);
     }
     if rest.len() == text.len() {
@@ -49,6 +57,11 @@ pub(super) fn added(clause: &Clause, context: &Context) -> Option<Tool> {
     let asking = if WISHING.is_match(&text) { Asking::Maybe } else { Asking::Surely };
     listed(&spoken(&rest), context, asking)
 }
+
+/// Why something is wanted, behind it.
+static REASON: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?: ,)? (?:or|because|since|cause|so|as) (?:i|we|he|she|they|it|you|that|life|the|my) .+$")
+});
 
 static QUESTION: LazyLock<Regex> = LazyLock::new(|| {
     pattern(

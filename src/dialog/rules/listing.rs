@@ -42,8 +42,13 @@ fn names_label(text: &str) -> bool {
 static WHOLE: LazyLock<Vec<Rule<Tool>>> = LazyLock::new(|| {
     vec![
         rule(
-            r"^undo\b|\bundo (?:that|it|this|the last)\b|\b(?:put|bring|add) (?:it|them|that|those|everything) back\b|^(?:take|scratch) that back$|^go back one$|^revert\b",
-            |_, _| Some(Tool::Undo),
+            r"^undo\b|\bundo (?:that|it|this|the last)\b|^(?P<who>.*?)\b(?:put|bring|add) (?:it|them|that|those|everything) (?:all )?back\b|^(?:take|scratch) that back$|^go back one$|^revert\b",
+            |found, _| {
+                // "Can I bring it back" asks about returns.
+                let own =
+                    found.name("who").is_some_and(|who| who.as_str().split(' ').any(|word| word == "i"));
+                (!own).then_some(Tool::Undo)
+            },
         ),
         rule(
             r"^(?:clear|empty|delete|reset|wipe|cancel|drop|scrap|remove|erase) (?:out )?(?:my |the |our |this )*(?:whole |entire |full |shopping )*(?:list|cart|basket|order|everything|all|trolley|lot)\b|^start (?:all )?(?:over|again|from scratch)\b|^(?:remove|take|delete|cancel|scrap) (?:everything|it all|them all|all of (?:it|them|that))(?: off| out| away)?(?: (?:my|the) list)?$|^new (?:list|order)$",
@@ -62,7 +67,7 @@ static WHOLE: LazyLock<Vec<Rule<Tool>>> = LazyLock::new(|| {
             |_, _| Some(Tool::ConfirmList),
         ),
         rule(
-            r"\bgo ahead$|^(?:that is|you have|got) (?:everything|it right)$|^that is (?:everything|all|it)$",
+            r"\bgo ahead$|^(?:that is|you have|got) (?:everything|it right)$|^that is (?:everything|all|it|the lot)(?: then)?(?: (?:order|send|put) (?:it|away|off))?$",
             |_, context| (!context.order.is_empty()).then_some(Tool::ConfirmList),
         ),
     ]
@@ -100,6 +105,20 @@ fn swapped(bare: &str, menu: &Menu, context: &Context) -> Option<Tool> {
     }
     if amount(&words, 0).is_some_and(|(_, used)| used == words.len()) {
         return quantity(&refer::lines(old, context), amount(&words, 0)?.0);
+    }
+    // "Three sorbets, not two."
+    let corrected = amount(&split_words(old), 0).is_some_and(|(_, used)| used == split_words(old).len());
+    if corrected && let Some((pieces, used)) = amount(&words, 0) {
+        let named = words[used..].join(" ");
+        let lines = if named.is_empty() { context.touched().to_vec() } else { refer::lines(&named, context) };
+        return quantity(&lines, pieces);
+    }
+    // "Dana texted: single, not double."
+    if let Some(line) = drink
+        && order::options(menu, &split_words(old), &context.order[line].title).is_some()
+        && let Some(options) = options_in(&words, menu, &context.order[line].title)
+    {
+        return Some(Tool::ChangeList { changes: vec![Change::Options { line, options }] });
     }
     let line = *refer::lines(old, context).first()?;
     let items = items(std::slice::from_ref(&words));
@@ -359,6 +378,12 @@ static OWN: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+static INTO: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"^(?:make |and |have |put |add )*(?P<o>.+?) (?:in|on|into|for|to) (?:(?P<own>mine|it)|(?:the|my|that) (?P<q>.+))$",
+    )
+});
+
 /// "With oat milk", "sixteen ounce", "the other cappuccino with skim": options alone,
 /// for a drink that is on the list.
 fn options_of_line(bare: &str, menu: &Menu, context: &Context) -> Option<Tool> {
@@ -372,6 +397,19 @@ fn options_of_line(bare: &str, menu: &Menu, context: &Context) -> Option<Tool> {
     }
     if let Some(found) = OWN.captures(bare)
         && let Some(line) = drink_of(&refer::lines(&found["q"], context), context)
+    {
+        let words = split_words(&found["o"]);
+        if let Some(options) = order::options(menu, &words, &context.order[line].title) {
+            return Some(Tool::ChangeList { changes: vec![Change::Options { line, options }] });
+        }
+    }
+    // "A double shot in the latte", that is on the list.
+    let all: Vec<usize> = (0..context.order.len()).collect();
+    if let Some(found) = INTO.captures(bare)
+        && let Some(line) = match found.name("q") {
+            Some(q) => drink_of(&refer::lines(q.as_str(), context), context),
+            None => drink_of(context.touched(), context).or_else(|| drink_of(&all, context)),
+        }
     {
         let words = split_words(&found["o"]);
         if let Some(options) = order::options(menu, &words, &context.order[line].title) {
@@ -417,8 +455,18 @@ fn options_by_run(clause: &Clause, menu: &Menu, context: &Context) -> Option<Too
     (!all.is_empty()).then_some(Tool::ChangeList { changes: vec![Change::Options { line, options: all }] })
 }
 
+/// The options that the longest run of `words` names for the drink called `title`.
+pub(super) fn options_in(
+    words: &[String],
+    menu: &Menu,
+    title: &str,
+) -> Option<std::collections::BTreeMap<String, String>> {
+    let mut runs = (1..=words.len()).rev().flat_map(|count| words.windows(count));
+    runs.find_map(|run| order::options(menu, run, title))
+}
+
 /// The last of `lines` that is made to order.
-fn drink_of(lines: &[usize], context: &Context) -> Option<usize> {
+pub(super) fn drink_of(lines: &[usize], context: &Context) -> Option<usize> {
     lines
         .iter()
         .rev()
@@ -427,7 +475,7 @@ fn drink_of(lines: &[usize], context: &Context) -> Option<usize> {
 }
 
 /// The last drink of the list, while it is spoken of.
-fn last_drink(context: &Context) -> Option<usize> {
+pub(super) fn last_drink(context: &Context) -> Option<usize> {
     if !context.just_listed() {
         return None;
     }

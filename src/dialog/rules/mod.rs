@@ -5,12 +5,14 @@
 
 mod adding;
 mod courtesy;
+mod inferred;
 mod listing;
 mod narrow;
 mod questions;
 mod refusal;
 mod subject;
 
+use super::classifier::Hunch;
 use super::clause::Clause;
 use super::constraint::take_constraints;
 use super::context::{Context, Question};
@@ -41,7 +43,18 @@ pub enum Certainty {
     Unsure,
     /// A short name without a sentence around it.
     Named,
+    /// Something to search for, in a sentence that asks for it: "do you have ..."
+    Asked,
     Sure,
+}
+
+impl Certainty {
+    /// True where the rules found words to search for, and what is asked of the thing may be
+    /// more than that it is there.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Unsure | Self::Named | Self::Asked)
+    }
 }
 
 impl Understanding {
@@ -53,9 +66,9 @@ impl Understanding {
 }
 
 /// A leading politeness or filler that means nothing.
-const LEAD: &str = r"^(?:(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|please|excuse me|sorry|so|well|okay|ok|yes|yeah|and|but|there|then|also|right|alright|great|perfect|fine|nah|actually|now|by the way|just|real quick|quick question|for me|because|dear|love|mate|sir|madam|honey|sweetie|ugh|haha|whatever|quick one|ouch|super|ooh|oh|hm|hmm|back to|better|you can|you could|you may|oof|scary|good|i said|i meant|i mean|could you (?:please )?(?:tell|show) me|can you (?:please )?(?:tell|show) me|would you mind telling me|do you know|i would like to know|i want to know|tell me|i was wondering(?: if)?|i wonder|any idea|any chance) )+";
+const LEAD: &str = r"^(?:(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|please|excuse me|sorry|so|well|okay|ok|yes|yeah|and|but|there|then|also|right|alright|great|perfect|fine|nah|actually|now|by the way|just|real quick|quick question|for me|because|dear|love|mate|sir|madam|honey|sweetie|ugh|haha|whatever|quick one|ouch|super|ooh|oh|hm|hmm|back to|better|you can|you could|you may|i think|i guess|i suppose|i reckon|i believe|maybe|perhaps|oof|scary|good|i said|i meant|i mean|could you (?:please )?(?:tell|show) me|can you (?:please )?(?:tell|show) me|would you mind telling me|do you know|i would like to know|i want to know|tell me|i was wondering(?: if)?|i wonder|any idea|any chance) )+";
 /// A trailing one.
-const TAIL: &str = r"(?: (?:please|thanks|thank you|cheers|today|now|right now|here|at all|for me|anywhere|then|too|by any chance|in (?:this|the|your) (?:store|shop)|as well|anyway|again|at the moment|i guess|i think|i mean|isn it|is it not|right|okay|ok|or what|or something|if possible|dear|love|mate|sir|madam|nothing fancy|actually|come on|instead of that|for sure|later|tonight|this evening|real quick|anymore|by the way|and nothing else|and that is it|and that is all|nothing else|my friend|nicely))+$";
+const TAIL: &str = r"(?: (?:please|thanks|thank you|cheers|today|now|right now|here|at all|for me|anywhere|then|too|by any chance|in (?:this|the|your) (?:store|shop)|as well|anyway|again|at the moment|i guess|i think|i mean|isn it|is it not|right|okay|ok|or what|or something|if possible|dear|love|mate|sir|madam|nothing fancy|actually|come on|instead of that|for sure|later|tonight|this evening|real quick|anymore|by the way|and nothing else|and that is it|and that is all|nothing else|my friend|nicely|by itself|on its own|on their own|alone))+$";
 
 static LEADING: LazyLock<Regex> = LazyLock::new(|| pattern(LEAD));
 static TRAILING: LazyLock<Regex> = LazyLock::new(|| pattern(TAIL));
@@ -89,11 +102,41 @@ pub fn understand(clause: &Clause, menu: &Menu, context: &Context) -> Understand
             Understanding { certainty: Certainty::Courtesy, ..Understanding::of(Tool::Goodbye) }
         }
         Some(tool) => Understanding::of(tool),
+        // "Yes, thirty, it is for the whole school."
+        None if context.question().is_some() && YES.is_match(&clause.runs[0].join(" ")) => {
+            Understanding::of(Tool::Agree)
+        }
         // "And the apple pie?" may only be what the next clause asks about.
         None => match asked_again(&sentence, context) {
             Some(tool) => Understanding { certainty: Certainty::Named, ..Understanding::of(tool) },
             None => searched(clause, &bare, context),
         },
+    }
+}
+
+/// What a clause means of which `understanding` is the rules' own reading: theirs, unless
+/// they only searched for its words and the classifier's hunch is strong enough.
+#[must_use]
+pub fn reconsidered(
+    understanding: Understanding,
+    clause: &Clause,
+    hunch: &Hunch,
+    menu: &Menu,
+    context: &Context,
+) -> Understanding {
+    match inferred::inferred(clause, hunch, menu, context) {
+        Some(inferred) if understanding.certainty == Certainty::Asked => {
+            // "I need a body lotion" asks for one, and puts none on the list.
+            let adds = matches!(inferred.tool, Tool::AddToList { .. }) && !hunch.named.is_empty();
+            let searches =
+                adds || matches!(inferred.tool, Tool::FindProducts { .. } | Tool::Recommend { .. });
+            let refuses = matches!(inferred.tool, Tool::Refuse { .. });
+            let sure =
+                inferred.certainty == Certainty::Sure && (!refuses || hunch.probability >= inferred::CERTAIN);
+            if sure && !searches { inferred } else { understanding }
+        }
+        Some(inferred) if understanding.certainty.is_open() => inferred,
+        _ => understanding,
     }
 }
 
@@ -162,7 +205,10 @@ fn plain(clause: &Clause) -> Clause {
         let bare = LEADING.replace(&said, "");
         *first = split_words(&bare);
     }
-    runs.retain(|run| !run.is_empty());
+    // "A tea, then, and a mocha."
+    let fills =
+        |run: &[String]| run.iter().all(|word| matches!(word.as_str(), "then" | "please" | "so" | "well"));
+    runs.retain(|run| !run.is_empty() && (clause.runs.len() == 1 || !fills(run)));
     Clause { runs, asks: clause.asks }
 }
 
@@ -228,7 +274,7 @@ fn searched(clause: &Clause, bare: &str, context: &Context) -> Understanding {
         return Understanding::of(tool);
     }
     let certainty = match (asked.is_some(), named.split(' ').count()) {
-        (true, ..=6) => Certainty::Sure,
+        (true, ..=6) => Certainty::Asked,
         (false, ..=3) => Certainty::Named,
         // A long tail of words is a story, not a product's name.
         _ => Certainty::Unsure,
@@ -432,6 +478,9 @@ fn is_order(reading: &Reading, sentence: &str) -> bool {
     let optioned = options > 0;
     let spare = reading.leftover.len();
     let asked = ORDER_CUE.is_match(sentence);
+    if OFFERED.is_match(sentence) && !GETTING.is_match(sentence) {
+        return false;
+    }
     // A drink that was only guessed needs more around it.
     if reading.guessed && !asked {
         return false;
@@ -444,7 +493,8 @@ fn is_order(reading: &Reading, sentence: &str) -> bool {
         return false;
     }
     // "The coffee" is spoken of; "can I get the mocha" is ordered.
-    if !optioned && DEFINITE.is_match(sentence) && !GETTING.is_match(sentence) {
+    let heard = optioned && reading.exact && spare == 0;
+    if !heard && DEFINITE.is_match(sentence) && !GETTING.is_match(sentence) {
         return false;
     }
     match (asked, optioned) {
@@ -458,6 +508,11 @@ static ORDER_CUE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"\b(?:can|could|may) (?:i|we) (?:have|get|order)\b|\b(?:i|we) (?:would like|want|need|will (?:have|take)|would love)\b|\b(?:get|give|make|bring|brew|fix|order|pour|grab)\b(?: (?:me|us))?|\blet (?:me|us) (?:have|get)\b|\w for me\b",
     )
+});
+
+/// What the shop has is asked, not ordered.
+static OFFERED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"\b(?:do you (?:have|sell|make|do|offer|serve)|have you got|is there|are there|what|which)\b")
 });
 
 static DEFINITE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:\w+ ){0,3}(?:the|my|your|that) "));

@@ -4,7 +4,7 @@
 use super::subject::{Rule, rule, split, split_words, subject};
 use crate::dialog::constraint::{allergens_in, allergens_named, dietary_named, take_constraints};
 use crate::dialog::context::Context;
-use crate::dialog::tool::{Missing, Subject, Than, Tool};
+use crate::dialog::tool::{Constraints, Missing, Subject, Than, Tool};
 use crate::dialog::words::{Amount, amount};
 use regex_lite::Captures;
 use std::sync::LazyLock;
@@ -44,10 +44,11 @@ fn occasions() -> Vec<Rule<Tool>> {
         rule(r"^plan (?:a |an |my |our |the )*(?P<q>.+)$", plan),
         // "Ten people for a barbecue. What do we need?"
         rule(
-            r"^what (?:all )?(?:do|should|would|will|must) (?:i|we) (?:all )?(?:need|get|buy|want)(?: to (?:get|buy|have))?$",
+            r"^what (?:all )?(?:(?:do|should|would|will|must) (?:i|we) (?:all )?(?:need|get|buy|want)(?: to (?:get|buy|have))?|goes (?:in|into|on|in to) (?:it|one|that|them|those))$",
             |_, x| {
                 Some(match &x.topic {
-                    Some(Subject::Query { query, constraints: named }) => match planned(query)? {
+                    Some(Subject::Query { query, constraints: named }) => match planned(&told(query, named))?
+                    {
                         Tool::PlanOccasion { occasion, people, .. } => {
                             Tool::PlanOccasion { occasion, people, constraints: named.clone() }
                         }
@@ -58,6 +59,12 @@ fn occasions() -> Vec<Rule<Tool>> {
             },
         ),
     ]
+}
+
+/// The words that a topic was read from: a plan heeds all that was said.
+fn told(query: &str, constraints: &Constraints) -> String {
+    let said = if constraints.said.is_empty() { query } else { &constraints.said };
+    said.to_owned()
 }
 
 fn plan(found: &Found<'_>, _: &Context) -> Option<Tool> {
@@ -121,7 +128,7 @@ fn labels() -> Vec<Rule<Tool>> {
             },
         ),
         rule(
-            r"^(?:(?:is|are) (?:there )?(?:any |some )?|(?:could|can|might|may|will) there be (?:any |some )?|(?:any|some) )(?P<a>[a-z ]+?) in (?P<q>.+)$",
+            r"^(?:(?:is|are) (?:there )?(?:any |some )?|(?:could|can|might|may|will) there be (?:any |some )?|(?:any|some) )(?P<a>[a-z ]+?) (?:in|on|inside) (?P<q>.+)$",
             |c, x| {
                 let named = c["a"].split(' ').any(|w| !allergens_named(w).is_empty());
                 if named { contains(c, x) } else { None }
@@ -157,6 +164,14 @@ fn labels() -> Vec<Rule<Tool>> {
         rule(
             r"^(?:is|are|would)(?: the| your| these| those)* (?P<q>.+?) (?:be )?(?:okay|ok|safe|fine|alright|all right|good|suitable|right|edible)(?: (?:to eat|to have))? (?:for|with|if|when|without)\b(?P<a>.+)$",
             suited,
+        ),
+        rule(
+            r"^(?P<q>.+?) (?:okay|ok|safe|fine|alright|all right|suitable) (?:for|with|if) (?P<a>.+)$",
+            |c, x| {
+                let asked = split_words(&c["a"]);
+                let named = !allergens_in(&asked).is_empty() || !diets_in(&asked).is_empty();
+                if named { suited(c, x) } else { None }
+            },
         ),
         rule(
             r"^(?:can|could|may|should) (?P<a>.+?) (?P<v>eat|have|drink|use) (?P<q>.+?)(?P<m> with (?:my|that|the|this|her|his) (?:allergy|allergies|condition|intolerance))?$",
@@ -260,7 +275,7 @@ fn facts_of(subject: Subject, allergens: Vec<String>, dietary: Vec<String>, any:
 fn places() -> Vec<Rule<Tool>> {
     vec![
         rule(
-            r"^(?:where|whereabouts) (?:is|are|was|were|might|could|can i find|can i get|do i find|do i get|would i find|could i find|might i find|will i find|do you (?:keep|have|put|store|sell)|would|do i pick|can i pick|(?:have|did) you (?:put|hidden|moved)) (?:the |a |an |some |any |your |all the )*(?P<q>.+?)(?: located| kept| be| up| at| live)*$",
+            r"^(?:where|whereabouts) (?:is|are|was|were|might|could|can i find|can i get|do i find|do i get|would i find|could i find|might i find|will i find|do you (?:keep|have|put|store|sell)|would|do i pick|can i pick|(?:have|did) you (?:put|hidden|moved)) (?:the |a |an |some |any |your |all the )*(?P<q>.+?)(?: located| kept| stored| hiding| be| up| at| live)*$",
             |c, x| Some(Tool::LocateProduct(subject(&c["q"], x)?)),
         ),
         rule(
@@ -355,7 +370,7 @@ fn stocks() -> Vec<Rule<Tool>> {
             |c, x| Some(Tool::CheckStock(subject(&c["q"], x)?)),
         ),
         rule(
-            r"^(?:none|how many (?:have you|do you) (?:got|have)|how many (?:are|is|do you have)(?: there)?(?: left| in stock)?|how many|(?:any|none|got any|is there any|are there any)(?: at all| left| more| still)+|in stock|(?:is it |are they )?available|do you have enough(?: .*)?|are there enough(?: .*)?|is there enough(?: .*)?)$",
+            r"^(?:none|how many (?:have you|do you) (?:got|have)(?: left| in stock| still)*|how many (?:are|is|do you have)(?: there)?(?: left| in stock)?|how many|(?:any|none|got any|is there any|are there any)(?: at all| left| more| still)+|in stock|(?:is it |are they )?available|do you have enough(?: .*)?|are there enough(?: .*)?|is there enough(?: .*)?)$",
             |_, x| Some(Tool::CheckStock(x.focus()?)),
         ),
         rule(

@@ -3,7 +3,7 @@
 
 use crate::dialog::constraint::take_constraints;
 use crate::dialog::context::{Context, Known};
-use crate::dialog::refer::pointed_at;
+use crate::dialog::refer::{kind, pointed_at};
 use crate::dialog::size::take_size;
 use crate::dialog::tool::{Constraints, ListItem, Subject};
 use crate::dialog::words::{Amount, amount, number, words};
@@ -138,7 +138,8 @@ const EDGES: &[&str] = &[
 
 /// `query` with its constraints and the small words at its edges taken off.
 pub(super) fn split(query: &str) -> (String, Constraints) {
-    let mut words = split_words(query);
+    let query = RELATIVE.replace(query, "");
+    let mut words = split_words(&query);
     let mut said = words.clone();
     trim(&mut said);
     let mut constraints = take_constraints(&mut words);
@@ -153,6 +154,13 @@ pub(super) fn split(query: &str) -> (String, Constraints) {
     }
     (words.join(" "), constraints)
 }
+
+/// What somebody does with it: "a milk she can drink", "bread that they can eat".
+static RELATIVE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r" (?:that |which )?(?:(?:can|could|may) )?(?:i|she|he|we|they|you|somebody|someone)(?: (?:can|could|might|would|may))? (?:eat|drink|have|use|try|like|take)(?: too| as well| safely)?$",
+    )
+});
 
 /// Takes the small words off the edges.
 pub(super) fn trim(words: &mut Vec<String>) {
@@ -186,7 +194,9 @@ const PAIRED: &[&str] = &[
 
 /// The products that `text` names or points at.
 pub(super) fn subject(text: &str, context: &Context) -> Option<Subject> {
+    // "Is it gluten free to": a slip for "too".
     let text = text.trim();
+    let text = text.strip_suffix(" to").unwrap_or(text);
     if let Some(subject) = pointed_at(text, context) {
         return Some(subject);
     }
@@ -222,6 +232,14 @@ fn one(text: &str, context: &Context) -> Option<Subject> {
 /// What is named, where nothing is pointed at.
 fn named(text: &str, context: &Context) -> Option<Subject> {
     let (query, constraints) = split(text);
+    // "Half a gallon", of what is spoken of.
+    if query.is_empty()
+        && constraints.size.is_some()
+        && let Some(query) =
+            context.focused().and_then(|known| kind(&known.product)).or_else(|| of_what(context))
+    {
+        return Some(Subject::Query { query, constraints });
+    }
     let words: Vec<&str> = query
         .split(' ')
         .filter(|word| !matches!(*word, "one" | "ones" | "normal" | "regular" | "plain" | "ordinary"))
