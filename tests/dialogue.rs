@@ -230,3 +230,32 @@ fn idioms_that_no_rule_has_are_understood() {
     assert_eq!(intents, ["stock", "recommend", "price", "call_staff", "help"]);
     assert!(turns.iter().all(|turn| turn["tier"] == "rules"));
 }
+
+#[test]
+fn what_is_required_in_a_sentence_of_its_own_is_heeded() {
+    let kiosk = Kiosk::with_demo_store();
+    for (said, query, field, value) in [
+        ("gluten-free mango slices. under $15", "mango slices", "max_price_cents", json!(1500)),
+        ("do you have feta? It has to be vegan.", "feta", "dietary", json!(["vegan"])),
+        ("Lime that is lactose-free and not Tropicana", "lime", "dietary", json!(["lactose-free"])),
+    ] {
+        let turns = play(&kiosk, &[said]);
+        let arguments = &turns[0]["tool"]["arguments"];
+        assert_eq!(arguments["query"], query, "{said}: {arguments}");
+        assert_eq!(arguments["constraints"][field], value, "{said}: {arguments}");
+    }
+    // None of the feta is known to be vegan: it is not sold as if it were.
+    let turns = play(&kiosk, &["do you have feta? It has to be vegan."]);
+    assert!(reply(&turns[0]).contains("none of which that is known"), "{}", reply(&turns[0]));
+}
+
+#[test]
+fn a_lead_in_repeats_nothing() {
+    let kiosk = Kiosk::with_demo_store();
+    let turns = play(
+        &kiosk,
+        &["where is the olive oil?", "So once more, what is the price of the Greenholt almond butter?"],
+    );
+    assert_eq!((&turns[1]["intent"], &turns[1]["also"]), (&json!("price"), &json!(null)));
+    assert!(!reply(&turns[1]).contains("Olive Oil"), "{}", reply(&turns[1]));
+}

@@ -159,10 +159,10 @@ impl Shelves<'_> {
         constraints: &Constraints,
     ) -> Result<(), StoreError> {
         self.wanted(findings, query, constraints)?;
-        if !findings.no_match {
+        let name = if constraints.is_empty() { query } else { &constraints.said };
+        if !findings.no_match || name.is_empty() {
             return Ok(());
         }
-        let name = if constraints.said.is_empty() { query } else { &constraints.said };
         let name = words(name);
         let parts: Vec<&str> = name.iter().map(String::as_str).collect();
         let titled = self.catalog.with_title(&parts, TITLED)?;

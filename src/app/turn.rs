@@ -11,7 +11,7 @@ use crate::dialog::gate;
 use crate::dialog::menu::Menu;
 use crate::dialog::prompt::{self, Segment};
 use crate::dialog::reply::{Reply, guess, joined, reply};
-use crate::dialog::rules::{Certainty, Understanding, reconsidered, understand};
+use crate::dialog::rules::{Certainty, Understanding, gathered, reconsidered, understand};
 use crate::dialog::tool::{Constraints, Missing, Refusal, Subject, Tool};
 use crate::domain::Currency;
 use crate::domain::turn::Tier;
@@ -84,8 +84,8 @@ impl Answer {
 pub struct Turn {
     /// The shopper's words; they die with the turn.
     words: String,
-    /// Clauses that are still to be understood, with what the classifier takes them for.
-    clauses: VecDeque<(Clause, Option<Hunch>)>,
+    /// Clauses that are still to be understood.
+    clauses: VecDeque<Heard>,
     /// Only what rules are sure of counts: some clause is.
     only_sure: bool,
     /// The conversation, with the steps that are done.
@@ -104,6 +104,16 @@ pub struct Turn {
     degraded: Vec<String>,
     currency: Currency,
     aids: Aids,
+}
+
+/// A clause that was heard.
+#[derive(Debug, Clone)]
+struct Heard {
+    clause: Clause,
+    /// What the classifier takes it for.
+    hunch: Option<Hunch>,
+    /// What the rules read in it, while the conversation is as it was then.
+    own: Option<Understanding>,
 }
 
 /// What may be asked where rules do not know.
@@ -156,15 +166,20 @@ impl Turn {
     pub fn update(&mut self, event: Event, menu: &Menu) -> Command {
         match event {
             Event::Words(words) => {
-                let all = clauses(&words);
+                let heard = |clause| {
+                    let own = Some(understand(&clause, menu, &self.context));
+                    Heard { clause, hunch: None, own }
+                };
+                let all = gathered(clauses(&words), menu, &self.context);
+                let all: Vec<Heard> = all.into_iter().map(heard).collect();
                 self.words = words;
-                let is_open = |clause| understand(clause, menu, &self.context).certainty.is_open();
+                let is_open = |heard: &Heard| heard.own.as_ref().is_some_and(|own| own.certainty.is_open());
                 if self.aids.classifier && all.iter().any(is_open) {
-                    let words = all.iter().map(Clause::words).collect();
-                    self.clauses = all.into_iter().map(|clause| (clause, None)).collect();
+                    let words = all.iter().map(|heard| heard.clause.words()).collect();
+                    self.clauses = all.into();
                     return Command::Classify(words);
                 }
-                self.take_apart(all.into_iter().map(|clause| (clause, None)).collect(), menu);
+                self.take_apart(all, menu);
                 self.next(menu)
             }
             Event::Classified(hunches) => {
@@ -172,15 +187,14 @@ impl Turn {
                 if let Some(nothing) = self.nothing.take() {
                     return self.second_thought(nothing, hunches.next().flatten(), menu);
                 }
-                let all = std::mem::take(&mut self.clauses).into_iter();
-                let mut all: Vec<_> = all.map(|(clause, _)| (clause, hunches.next().flatten())).collect();
+                let mut all = Vec::from(std::mem::take(&mut self.clauses));
                 // Who gives the machine orders is not helped to any by guessing.
-                let orders = |clause| {
-                    let tool = understand(clause, menu, &self.context).tool;
-                    matches!(tool, Tool::Refuse { reason: Refusal::Instructions, .. })
+                let orders = |heard: &Heard| {
+                    let tool = heard.own.as_ref().map(|own| &own.tool);
+                    matches!(tool, Some(Tool::Refuse { reason: Refusal::Instructions, .. }))
                 };
-                if all.iter().any(|(clause, _)| orders(clause)) {
-                    all.iter_mut().for_each(|(_, hunch)| *hunch = None);
+                if !all.iter().any(orders) {
+                    all.iter_mut().for_each(|heard| heard.hunch = hunches.next().flatten());
                 }
                 self.take_apart(all, menu);
                 self.next(menu)
@@ -195,7 +209,17 @@ impl Turn {
                 self.end_with(Tool::CannotLook)
             }
             Event::ModelAnswered { completion, likeness } => {
-                match prompt::read(&completion, self.constraints()) {
+                let constraints = self.constraints();
+                // What is wanted the classifier knows better than a small model.
+                let read = prompt::read(&completion, constraints.clone()).map(|read| {
+                    match prompt::named(&completion) {
+                        Some(query) if self.aids.classifier => {
+                            Understanding { tool: Tool::FindProducts { query, constraints }, ..read }
+                        }
+                        _ => read,
+                    }
+                });
+                match read {
                     // A small model that understands nothing repeats an example.
                     Some(understanding) if prompt::is_of(&completion, &self.words, likeness) => {
                         let tool = understanding.tool.clone();
@@ -212,32 +236,43 @@ impl Turn {
         }
     }
 
-    /// What a clause means in the conversation so far. What the next one asks about is
-    /// named, and means nothing by itself.
-    fn read(&self, clause: &Clause, hunch: Option<&Hunch>, next_asks: bool, menu: &Menu) -> Understanding {
-        let understanding = understand(clause, menu, &self.context);
-        match hunch {
+    /// What the rules read in a clause in the conversation so far.
+    fn own(&self, heard: &Heard, menu: &Menu) -> Understanding {
+        heard.own.clone().unwrap_or_else(|| understand(&heard.clause, menu, &self.context))
+    }
+
+    /// What a clause means of which `own` is the rules' reading. What the next one asks
+    /// about is named, and means nothing by itself.
+    fn meant(&self, heard: &Heard, own: Understanding, next_asks: bool, menu: &Menu) -> Understanding {
+        match &heard.hunch {
             // Medical advice is refused, whatever is asked after.
             Some(hunch) if !next_asks || hunch.class == Class::Medical => {
-                reconsidered(understanding, clause, hunch, menu, &self.context)
+                reconsidered(own, &heard.clause, hunch, menu, &self.context)
             }
-            _ => understanding,
+            _ => own,
         }
     }
 
     /// Keeps those of all clauses that count.
-    fn take_apart(&mut self, all: Vec<(Clause, Option<Hunch>)>, menu: &Menu) {
+    fn take_apart(&mut self, mut all: Vec<Heard>, menu: &Menu) {
         let mut certainties = Vec::new();
-        for (at, (clause, hunch)) in all.iter().enumerate() {
-            let next_asks = all.get(at + 1).is_some_and(|(next, _)| asks(next));
-            let understanding = self.read(clause, hunch.as_ref(), next_asks, menu);
+        for at in 0..all.len() {
+            let next_asks = all.get(at + 1).is_some_and(|next| asks(&next.clause));
+            let heard = &all[at];
+            let understanding = self.meant(heard, self.own(heard, menu), next_asks, menu);
             let named = understanding.certainty < Certainty::Asked && next_asks;
-            self.context.topic = topic(&understanding, hunch.as_ref()).filter(|_| named);
+            self.context.topic = topic(&understanding, heard.hunch.as_ref()).filter(|_| named);
+            let minds = matches!(understanding.tool, Tool::Mind { .. }) && all.len() > 1;
+            // "Once more, what is the price?" asks for the price.
+            let leads = understanding.tool == Tool::Repeat && at + 1 < all.len();
+            certainties.push(if leads { Certainty::Courtesy } else { understanding.certainty });
             // "She can't have nuts. Is this one all right?" minds it in the question.
-            if matches!(understanding.tool, Tool::Mind { .. }) && all.len() > 1 {
+            if minds {
                 self.context.take(&Findings::none(understanding.tool, self.currency));
+                all.iter_mut().for_each(|heard| heard.own = None);
+            } else if self.context.topic.is_some() {
+                all.iter_mut().skip(at + 1).for_each(|heard| heard.own = None);
             }
-            certainties.push(understanding.certainty);
         }
         self.context.topic = None;
         let best = certainties.iter().max().copied();
@@ -250,22 +285,26 @@ impl Turn {
             _ => Some(certainties[at]) == best,
         };
         let kept = all.into_iter().enumerate().filter(|(at, _)| counts(*at));
-        self.clauses = kept.map(|(_, clause)| clause).collect();
+        self.clauses = kept.map(|(_, heard)| heard).collect();
     }
 
     /// Understands the next clause, in the context of the steps before it.
     fn next(&mut self, menu: &Menu) -> Command {
-        while let Some((clause, hunch)) = self.clauses.pop_front() {
-            let next_asks = self.clauses.front().is_some_and(|(next, _)| asks(next));
-            let understanding = self.read(&clause, hunch.as_ref(), next_asks, menu);
-            self.own = hunch
-                .is_some()
-                .then(|| understand(&clause, menu, &self.context))
-                .filter(|own| own.tool != understanding.tool);
+        while let Some(mut heard) = self.clauses.pop_front() {
+            let next_asks = self.clauses.front().is_some_and(|next| asks(&next.clause));
+            if !self.steps.is_empty() || self.context.topic.is_some() {
+                heard.own = None;
+            }
+            let own = self.own(&heard, menu);
+            let understanding = self.meant(&heard, own.clone(), next_asks, menu);
+            self.own = Some(own).filter(|own| own.tool != understanding.tool);
+            let Heard { clause, hunch, .. } = heard;
             let own_question = clause.asks && understanding.certainty > Certainty::Courtesy && !next_asks;
-            let counts = !self.only_sure
-                || understanding.certainty >= Certainty::Asked
-                || (own_question && !self.steps.is_empty());
+            let leads = understanding.tool == Tool::Repeat && !self.clauses.is_empty();
+            let counts = !leads
+                && (!self.only_sure
+                    || understanding.certainty >= Certainty::Asked
+                    || (own_question && !self.steps.is_empty()));
             // "We are having tacos for six. What do we need?" is asked once.
             let planned = understanding.tool == Tool::AskFor { missing: Missing::Occasion }
                 && self.steps.iter().any(|step| matches!(step.understanding.tool, Tool::PlanOccasion { .. }));
@@ -309,6 +348,7 @@ impl Turn {
         // What the classifier took it for led nowhere: the rules' own reading is next.
         if let Some(own) = self.own.take()
             && findings.no_match
+            && !findings.relaxed
         {
             let tool = own.tool.clone();
             self.understanding = Some(own);

@@ -387,19 +387,21 @@ impl Catalog {
         })
     }
 
-    /// Products whose title holds all of `parts`, whatever the case of ASCII letters; at
-    /// most `limit`, in catalog order. Reads every title: for what no search found.
+    /// Products whose title holds all of `parts` but two, whatever the case of ASCII letters
+    /// ("\u{2122}" may be said as "tm"); at most `limit`, those with most parts first. Reads every
+    /// title: for what no search found.
     ///
     /// # Errors
     /// As [`Catalog::search`].
     pub fn with_title(&self, parts: &[&str], limit: usize) -> Result<Vec<Product>, StoreError> {
         self.read(|tx| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM products WHERE NOT EXISTS \
-                 (SELECT 1 FROM json_each(?1) WHERE instr(lower(title), lower(value)) = 0) \
-                 ORDER BY id LIMIT ?2"
+                "SELECT {COLUMNS}, (SELECT count(*) FROM json_each(?1) \
+                 WHERE instr(lower(title), lower(value)) > 0) AS held \
+                 FROM products WHERE held > 0 AND held + 2 >= ?2 ORDER BY held DESC, id LIMIT ?3"
             );
-            Ok(list(tx, &sql, params![serde_json::json!(parts).to_string(), bounded(limit)])?)
+            let count = i64::try_from(parts.len()).unwrap_or(i64::MAX);
+            Ok(list(tx, &sql, params![serde_json::json!(parts).to_string(), count, bounded(limit)])?)
         })
     }
 

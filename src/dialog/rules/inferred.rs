@@ -3,6 +3,7 @@
 //! the list, calls a person or ends the session needs a stronger one.
 
 use super::listing::{drink_of, last_drink, options_in, quantity};
+use super::narrow::again;
 use super::subject::{is_measure, split, split_words, subject};
 use super::{Certainty, Understanding};
 use crate::dialog::classifier::{Class, Hunch};
@@ -237,22 +238,7 @@ impl Reader<'_> {
                 constraints: Constraints { cheapest_first, ..constraints },
             });
         }
-        let search = search?;
-        let cheapest_first = than == Than::Cheaper || search.constraints.cheapest_first;
-        let shown = self.context.shown().iter().map(|known| known.product.sku.clone());
-        let shown = match than {
-            Than::Other => shown.collect(),
-            _ => {
-                let focus = self.context.focused().map(|known| known.product.sku.clone());
-                focus.into_iter().chain(shown).take(1).collect()
-            }
-        };
-        Some(Tool::NarrowProducts {
-            query: search.query.clone(),
-            constraints: Constraints { cheapest_first, ..search.constraints.clone() },
-            shown,
-            than: Some(than),
-        })
+        Some(again(search?, take_constraints(&mut self.words.to_vec()), Some(than), self.context))
     }
 
     fn is_of_one(&self) -> bool {

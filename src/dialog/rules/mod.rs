@@ -114,6 +114,27 @@ pub fn understand(clause: &Clause, menu: &Menu, context: &Context) -> Understand
     }
 }
 
+/// Clauses as they are understood: what is only required of the thing that the clause
+/// before names belongs to it. "Mango slices. Under fifteen dollars."
+#[must_use]
+pub fn gathered(clauses: Vec<Clause>, menu: &Menu, context: &Context) -> Vec<Clause> {
+    let mut all: Vec<Clause> = Vec::new();
+    for clause in clauses {
+        match (all.last_mut(), narrow::only_required(&clause)) {
+            (Some(last), Some(required)) if names(last, menu, context) => last.runs.push(required),
+            _ => all.push(clause),
+        }
+    }
+    all
+}
+
+/// True for a clause that only names something to search for.
+fn names(clause: &Clause, menu: &Menu, context: &Context) -> bool {
+    let understanding = understand(clause, menu, context);
+    understanding.certainty.is_open()
+        && matches!(understanding.tool, Tool::FindProducts { query, .. } if !query.is_empty())
+}
+
 /// What a clause means of which `understanding` is the rules' own reading: theirs, unless
 /// they only searched for its words and the classifier's hunch is strong enough.
 #[must_use]

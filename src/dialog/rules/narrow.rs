@@ -2,6 +2,7 @@
 //! five dollars". Merges what is required now with what was searched; never searches.
 
 use super::subject::{pattern, split_words};
+use crate::dialog::clause::Clause;
 use crate::dialog::constraint::take_constraints;
 use crate::dialog::context::{Context, Search};
 use crate::dialog::refer::pointed_at;
@@ -213,6 +214,11 @@ pub(super) fn narrowed(bare: &str, context: &Context) -> Option<Tool> {
     if !new.is_empty() {
         return None;
     }
+    Some(again(search, required, than, context))
+}
+
+/// The search once more, with what is required now and as different as is wished.
+pub(super) fn again(search: &Search, required: Constraints, than: Option<Than>, context: &Context) -> Tool {
     let mut constraints = merged(&search.constraints, required);
     if than == Some(Than::Cheaper) {
         constraints.cheapest_first = true;
@@ -224,8 +230,33 @@ pub(super) fn narrowed(bare: &str, context: &Context) -> Option<Tool> {
         Some(_) => focus.into_iter().chain(shown).take(1).collect(),
         None => Vec::new(),
     };
-    Some(Tool::NarrowProducts { query: search.query.clone(), constraints, shown, than })
+    Tool::NarrowProducts { query: search.query.clone(), constraints, shown, than }
 }
+
+static REQUIRED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"^(?:and |but )*(?:(?:they|it|that|this|which|those) (?:is|are|has|have|must|should|needs?|ought)(?: to)?(?: be| have)? )?",
+    )
+});
+
+/// What a clause requires that names nothing: "under five dollars", "they have to be
+/// vegan". `None` for a question, and where anything else is said.
+pub(super) fn only_required(clause: &Clause) -> Option<Vec<String>> {
+    let text = clause.words().join(" ");
+    let mut said = split_words(&REQUIRED.replace(&text, ""));
+    // "... and not Tropicana": no brand is required.
+    let end = said.windows(2).position(|pair| pair == ["and", "not"]).unwrap_or(said.len());
+    said.truncate(end);
+    let asks = clause.asks || said.first().is_some_and(|word| ASKING.contains(&word.as_str()));
+    let mut left = said.clone();
+    let required = take_constraints(&mut left);
+    let is_all = left.iter().all(|word| SMALL.contains(&word.as_str()));
+    (!asks && !required.is_empty() && is_all).then_some(said)
+}
+
+/// How a question begins.
+const ASKING: &[&str] =
+    &["is", "are", "do", "does", "can", "could", "which", "what", "how", "where", "any", "have", "has"];
 
 /// One or some of the cards that a short phrase picks: "the second one", "triple A".
 fn picked(bare: &str, context: &Context) -> Option<Subject> {
