@@ -122,3 +122,35 @@ fn orders_to_the_machine_are_refused_and_not_guessed_at() {
     let command = drive(&mut turn, Event::Classified(clauses.iter().map(|_| sure.clone()).collect()));
     assert!(matches!(command, Command::LookUp(Tool::Refuse { .. })), "{command:?}");
 }
+
+#[test]
+fn a_question_about_a_name_with_a_mark_in_it_orders_nothing() {
+    let mut turn = Turn::new(Context::default(), Currency::Usd, MODEL);
+    let said = "where is the Canvas Go! Plus memory card 128 GB UHS-I?";
+    let mut command = drive(&mut turn, Event::Words(said.into()));
+    while let Command::LookUp(tool) = command {
+        assert!(!matches!(tool, Tool::AddToList { .. }), "{tool:?}");
+        command = drive(&mut turn, Event::Found(Box::new(Findings::none(tool, Currency::Usd))));
+    }
+    assert!(matches!(command, Command::Answer(_)));
+}
+
+#[test]
+fn what_is_asked_of_a_label_is_not_required_of_the_product() {
+    let mut turn = Turn::new(Context::default(), Currency::Usd, CLASSIFIER);
+    drive(&mut turn, Event::Words("as you said the pecan pie is nut free right".into()));
+    let Command::LookUp(tool) = drive(&mut turn, hunch(Class::Label, 0.9, &["pecan", "pie"])) else {
+        panic!()
+    };
+    let Tool::CheckFacts { subject, allergens, .. } = tool else { panic!("{tool:?}") };
+    assert_eq!(subject, Subject::words("pecan pie"));
+    assert_eq!(allergens, ["peanuts", "tree nuts"]);
+}
+
+#[test]
+fn a_name_after_and_is_put_on_no_empty_list() {
+    let mut turn = Turn::new(Context::default(), Currency::Usd, CLASSIFIER);
+    drive(&mut turn, Event::Words("and kit".into()));
+    let Command::LookUp(tool) = drive(&mut turn, hunch(Class::Add, 0.9, &["kit"])) else { panic!() };
+    assert!(matches!(tool, Tool::FindProducts { .. }), "{tool:?}");
+}

@@ -54,9 +54,20 @@ pub(super) fn added(clause: &Clause, context: &Context) -> Option<Tool> {
         }
         return listed(&spoken(&rest), context, Asking::Not);
     }
+    // "Where is the Canvas Go! Plus card?": a name with a mark in it, in a question.
+    if clause.asks && !ASKED_FOR.is_match(&text) {
+        return None;
+    }
     let asking = if WISHING.is_match(&text) { Asking::Maybe } else { Asking::Surely };
     listed(&spoken(&rest), context, asking)
 }
+
+/// How a question asks to have something.
+static ASKED_FOR: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"\b(?:(?:can|could|may|might|would|will) (?:i|we|you)|(?:give|get|grab|pass|bring) (?:me|us)|let (?:me|us)|(?:i|we) (?:will|would|want|need))\b",
+    )
+});
 
 /// Why something is wanted, behind it.
 static REASON: LazyLock<Regex> = LazyLock::new(|| {

@@ -261,7 +261,19 @@ impl Reader<'_> {
         // An allergen is named to ask about it, not as the product.
         let named: Vec<String> = self.hunch.named.iter().filter(|word| !is_label(word)).cloned().collect();
         let hunch = Hunch { named, ..self.hunch.clone() };
-        let subject = Reader { hunch: &hunch, ..*self }.about()?;
+        let about = Reader { hunch: &hunch, ..*self }.about()?;
+        // What is asked of the label is not required of the product; "which meat is halal"
+        // and "the vegan sushi, is soy in that" say which one is meant.
+        let chooses = !allergens.is_empty()
+            || self.words.first().is_some_and(|word| matches!(word.as_str(), "which" | "what" | "any"));
+        let subject = match about {
+            Subject::Query { query, constraints } => {
+                let dietary = if chooses { constraints.dietary } else { Vec::new() };
+                let constraints = Constraints { dietary, free_from: Vec::new(), ..constraints };
+                Subject::Query { query, constraints }
+            }
+            pointed => pointed,
+        };
         Some(Tool::CheckFacts { subject, allergens, dietary })
     }
 
@@ -279,6 +291,13 @@ impl Reader<'_> {
     /// "Stick it on there": of what is named or pointed at, in a number that the shop sells.
     fn add(&self) -> Option<Tool> {
         if self.hunch.named.is_empty() && self.pronoun().is_none() {
+            return None;
+        }
+        // "And milk" goes on with a list; of none it only names milk.
+        let only_names = self.words.iter().all(|word| {
+            self.hunch.named.contains(word) || matches!(word.as_str(), "and" | "also" | "plus" | "then")
+        });
+        if only_names && self.context.order.is_empty() {
             return None;
         }
         let quantity = self.pieces().unwrap_or(1);

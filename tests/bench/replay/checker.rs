@@ -430,4 +430,4 @@ const CUES: &str = "add put take want wanted order get give gimme grab buy need 
     couple lose ditch bring pour stick keep leave rather actually sorry same everything rid reset new \
     pick choose i'll i'd let's bitte nehme möchte quiero dame añade agrega quita voudrais ajoute favor \
     dos tres una uno deux trois zwei drei due plaît prends sí ja oui vorrei first third last fewer less \
-    save pack packs bottle bottles box boxes carton cartons jar jars loaf cup";
+    save pack packs bottle bottles box boxes carton cartons jar jars loaf cup tub tubs tin tins tube tubes";
