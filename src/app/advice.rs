@@ -41,9 +41,16 @@ impl Shelves<'_> {
         if constraints.is_empty() {
             return Ok((found, false));
         }
+        let wanted: Vec<String> = words(query).iter().map(|word| stem(word)).collect();
+        // Called what was asked for: no need to look for what else is.
+        if let Some(product) = &found
+            && wanted.iter().all(|word| title_words(product).contains(word))
+        {
+            return Ok((found, false));
+        }
         let Some(any) = self.first_of(query, &Constraints::default())? else { return Ok((found, false)) };
         let titled = title_words(&any);
-        let kind = words(query).iter().map(|word| stem(word)).rfind(|word| titled.contains(word));
+        let kind = wanted.into_iter().rfind(|word| titled.contains(word));
         let found = found.filter(|product| kind.is_none_or(|kind| title_words(product).contains(&kind)));
         let unfit = found.is_none();
         Ok((found, unfit))

@@ -232,7 +232,7 @@ impl Context {
                 | Tool::CheckFacts { subject: Subject::Several { .. }, .. }
                 | Tool::ShowProducts { subject: Subject::Several { .. } }
         );
-        let lines = match subject(tool) {
+        let lines = match tool.subject() {
             Some(Subject::Line { line }) => vec![Subject::Line { line: *line }],
             _ => Vec::new(),
         };
@@ -245,7 +245,7 @@ impl Context {
         // A look at one of the cards leaves the others where they are.
         let is_known = |known: &Known| self.shown.iter().any(|old| old.product.sku == known.product.sku);
         let picks = matches!(
-            subject(tool),
+            tool.subject(),
             Some(Subject::Sku { .. } | Subject::Line { .. } | Subject::Several { .. })
         ) && cards.iter().all(is_known);
         if !picks && !is_about_list {
@@ -289,20 +289,6 @@ const MANY: usize = 3;
 
 fn sku(product: &Product) -> Subject {
     Subject::Sku { sku: product.sku.clone() }
-}
-
-/// What a tool call is about.
-fn subject(tool: &Tool) -> Option<&Subject> {
-    match tool {
-        Tool::LocateProduct(subject)
-        | Tool::GetPrice(subject)
-        | Tool::CheckStock(subject)
-        | Tool::ShowProducts { subject }
-        | Tool::CheckFacts { subject, .. }
-        | Tool::ListOptions { subject, .. }
-        | Tool::Refuse { subject: Some(subject), .. } => Some(subject),
-        _ => None,
-    }
 }
 
 /// What a tool call searches for.

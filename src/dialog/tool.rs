@@ -310,6 +310,21 @@ pub enum Tool {
 }
 
 impl Tool {
+    /// What the call is about, where it is about one thing.
+    #[must_use]
+    pub fn subject(&self) -> Option<&Subject> {
+        match self {
+            Self::LocateProduct(subject)
+            | Self::GetPrice(subject)
+            | Self::CheckStock(subject)
+            | Self::ShowProducts { subject }
+            | Self::CheckFacts { subject, .. }
+            | Self::ListOptions { subject, .. }
+            | Self::Refuse { subject: Some(subject), .. } => Some(subject),
+            _ => None,
+        }
+    }
+
     #[must_use]
     pub fn intent(&self) -> Intent {
         match self {

@@ -82,7 +82,7 @@ pub fn reply(findings: &Findings) -> Reply {
         reply.say("I did not find that size. ");
     }
     let several =
-        findings.found.len() > 1 && matches!(subject(&findings.tool), Some(Subject::Several { .. }));
+        findings.found.len() > 1 && matches!(findings.tool.subject(), Some(Subject::Several { .. }));
     match &findings.tool {
         Tool::FindProducts { .. } | Tool::Recommend { .. } | Tool::NarrowProducts { .. } => found(&mut reply, findings),
         Tool::ShowProducts { .. } if several => found(&mut reply, findings),
@@ -130,14 +130,6 @@ pub fn reply(findings: &Findings) -> Reply {
         Tool::HeardNothing => drop(reply.say("Sorry, I did not hear anything. Please try again, or tap the screen.")),
     }
     reply.finish()
-}
-
-fn subject(tool: &Tool) -> Option<&Subject> {
-    match tool {
-        Tool::ShowProducts { subject } | Tool::CheckFacts { subject, .. } => Some(subject),
-        Tool::LocateProduct(subject) | Tool::GetPrice(subject) | Tool::CheckStock(subject) => Some(subject),
-        _ => None,
-    }
 }
 
 /// The replies of several steps of one turn, as one.
@@ -385,7 +377,7 @@ fn about_first(reply: &mut Reply, findings: &Findings, answer: impl Fn(&mut Repl
 
 /// Answers about the best match, or about each of several.
 fn about_each(reply: &mut Reply, findings: &Findings, answer: impl Fn(&mut Reply, &Findings, &Found)) {
-    let several = matches!(subject(&findings.tool), Some(Subject::Several { .. }));
+    let several = matches!(findings.tool.subject(), Some(Subject::Several { .. }));
     if findings.found.is_empty() {
         return not_carried(reply, findings);
     }
@@ -461,7 +453,7 @@ fn labelled(reply: &mut Reply, findings: &Findings, allergens: &[String], dietar
         return not_carried(reply, findings);
     }
     // Who points at one product wants to know of that one.
-    let one = matches!(subject(&findings.tool), Some(Subject::Sku { .. } | Subject::Line { .. }));
+    let one = matches!(findings.tool.subject(), Some(Subject::Sku { .. } | Subject::Line { .. }));
     for Found { product, .. } in findings.found.iter().take(if one { 1 } else { LABELS }) {
         reply.state(facts::title(product)).say(" ");
         let mut stated: Vec<Fact> = allergens.iter().map(|word| facts::allergen(product, word)).collect();

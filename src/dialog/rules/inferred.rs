@@ -288,6 +288,12 @@ impl Reader<'_> {
             .find_map(said)
     }
 
+    /// The same, a "one" counted too.
+    fn counted(&self) -> Option<u32> {
+        let one = self.words.iter().any(|word| word == "one");
+        self.pieces().or(one.then_some(1))
+    }
+
     /// "Stick it on there": of what is named or pointed at, in a number that the shop sells.
     fn add(&self) -> Option<Tool> {
         if self.hunch.named.is_empty() && self.pronoun().is_none() {
@@ -321,8 +327,7 @@ impl Reader<'_> {
         let lines = self.lines();
         let &line = lines.first()?;
         let listed = self.context.order.get(line)?.quantity;
-        let one = self.words.iter().any(|word| word == "one");
-        match self.pieces().or(one.then_some(1)) {
+        match self.counted() {
             Some(pieces) if pieces < listed => {
                 Some(Tool::ChangeList { changes: vec![Change::By { line, pieces: -i64::from(pieces) }] })
             }
@@ -339,8 +344,7 @@ impl Reader<'_> {
                 return Some(Tool::ChangeList { changes: vec![Change::Options { line, options }] });
             }
         }
-        let one = self.words.iter().any(|word| word == "one");
-        let pieces = self.pieces().or(one.then_some(1))?;
+        let pieces = self.counted()?;
         quantity(&self.lines(), Amount::Pieces(u64::from(pieces)))
     }
 }

@@ -98,10 +98,8 @@ fn swapped(bare: &str, menu: &Menu, context: &Context) -> Option<Tool> {
     let new = TAKING.replace(new, "");
     let words = split_words(&new);
     let drink = drink_of(&refer::lines(old, context), context).or_else(|| last_drink(context));
-    if let Some(line) = drink
-        && let Some(options) = order::options(menu, &words, &context.order[line].title)
-    {
-        return Some(Tool::ChangeList { changes: vec![Change::Options { line, options }] });
+    if let Some(tool) = drink.and_then(|line| chosen(menu, &words, line, context)) {
+        return Some(tool);
     }
     if amount(&words, 0).is_some_and(|(_, used)| used == words.len()) {
         return quantity(&refer::lines(old, context), amount(&words, 0)?.0);
@@ -357,10 +355,9 @@ fn set(clause: &Clause, q: &str, menu: &Menu, context: &Context) -> Option<Tool>
     // "Make it a large", "make the latte a large one".
     for at in (1..words.len()).rev() {
         let lines = refer::lines(&words[..at].join(" "), context);
-        if let Some(line) = drink_of(&lines, context)
-            && let Some(options) = order::options(menu, &words[at..], &context.order[line].title)
-        {
-            return Some(Tool::ChangeList { changes: vec![Change::Options { line, options }] });
+        let drink = drink_of(&lines, context);
+        if let Some(tool) = drink.and_then(|line| chosen(menu, &words[at..], line, context)) {
+            return Some(tool);
         }
     }
     None
@@ -397,24 +394,19 @@ fn options_of_line(bare: &str, menu: &Menu, context: &Context) -> Option<Tool> {
     }
     if let Some(found) = OWN.captures(bare)
         && let Some(line) = drink_of(&refer::lines(&found["q"], context), context)
+        && let Some(tool) = chosen(menu, &split_words(&found["o"]), line, context)
     {
-        let words = split_words(&found["o"]);
-        if let Some(options) = order::options(menu, &words, &context.order[line].title) {
-            return Some(Tool::ChangeList { changes: vec![Change::Options { line, options }] });
-        }
+        return Some(tool);
     }
     // "A double shot in the latte", that is on the list.
-    let all: Vec<usize> = (0..context.order.len()).collect();
     if let Some(found) = INTO.captures(bare)
         && let Some(line) = match found.name("q") {
             Some(q) => drink_of(&refer::lines(q.as_str(), context), context),
-            None => drink_of(context.touched(), context).or_else(|| drink_of(&all, context)),
+            None => drink_of(context.touched(), context).or_else(|| any_drink(context)),
         }
+        && let Some(tool) = chosen(menu, &split_words(&found["o"]), line, context)
     {
-        let words = split_words(&found["o"]);
-        if let Some(options) = order::options(menu, &words, &context.order[line].title) {
-            return Some(Tool::ChangeList { changes: vec![Change::Options { line, options }] });
-        }
+        return Some(tool);
     }
     let reading = order::read(menu, &words);
     let of_one = match reading.lines.as_slice() {
@@ -455,6 +447,12 @@ fn options_by_run(clause: &Clause, menu: &Menu, context: &Context) -> Option<Too
     (!all.is_empty()).then_some(Tool::ChangeList { changes: vec![Change::Options { line, options: all }] })
 }
 
+/// The change to the options that `words` name, and nothing else, for the drink of a line.
+fn chosen(menu: &Menu, words: &[String], line: usize, context: &Context) -> Option<Tool> {
+    let options = order::options(menu, words, &context.order.get(line)?.title)?;
+    Some(Tool::ChangeList { changes: vec![Change::Options { line, options }] })
+}
+
 /// The options that the longest run of `words` names for the drink called `title`.
 pub(super) fn options_in(
     words: &[String],
@@ -476,9 +474,11 @@ pub(super) fn drink_of(lines: &[usize], context: &Context) -> Option<usize> {
 
 /// The last drink of the list, while it is spoken of.
 pub(super) fn last_drink(context: &Context) -> Option<usize> {
-    if !context.just_listed() {
-        return None;
-    }
+    if context.just_listed() { any_drink(context) } else { None }
+}
+
+/// The last drink of the list.
+fn any_drink(context: &Context) -> Option<usize> {
     let all: Vec<usize> = (0..context.order.len()).collect();
     drink_of(&all, context)
 }

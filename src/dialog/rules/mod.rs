@@ -120,9 +120,14 @@ pub fn understand(clause: &Clause, menu: &Menu, context: &Context) -> Understand
 pub fn gathered(clauses: Vec<Clause>, menu: &Menu, context: &Context) -> Vec<Clause> {
     let mut all: Vec<Clause> = Vec::new();
     for clause in clauses {
-        match (all.last_mut(), narrow::only_required(&clause)) {
-            (Some(last), Some(required)) if names(last, menu, context) => last.runs.push(required),
-            _ => all.push(clause),
+        // The one before is read only where this one may belong to it.
+        if let Some(last) = all.last_mut()
+            && let Some(required) = narrow::only_required(&clause)
+            && names(last, menu, context)
+        {
+            last.runs.push(required);
+        } else {
+            all.push(clause);
         }
     }
     all
