@@ -1,7 +1,7 @@
 //! Every setting there is: one line of meaning, its default and its range.
 
 use super::source::{Entries, Spec};
-use super::value::{Allowed, Any, Between, Chars, OneOf, Setting};
+use super::value::{Allowed, Any, Between, Chars, Digits, HexColour, OneOf, Setting};
 
 macro_rules! settings {
     ($( #[doc = $about:literal] $section:ident : $Type:ident {
@@ -132,6 +132,8 @@ settings! {
         price_max_age_hours: u32 = 168, Between(1, 8760);
         /// Age up to which a stock is told as the present one, in hours.
         stock_max_age_hours: u32 = 24, Between(1, 8760);
+        /// Folder of the products' photographs; empty takes photos in the data folder.
+        photos: String = String::new(), Chars(400);
     }
     /// The conversation.
     dialog: Dialog {
@@ -143,5 +145,41 @@ settings! {
         occasions: String = String::new(), Chars(400);
         /// Idle time after which a conversation is erased, in seconds.
         idle_seconds: u32 = 90, Between(10, 3600);
+    }
+    /// The touch screen.
+    screen: Screen {
+        /// Language that a visit begins in, an ISO 639-1 code.
+        language: String = "en".into(), OneOf(&["en", "es", "de", "fr"]);
+        /// Whether it fills the display.
+        fullscreen: bool = true, Any;
+        /// Width of a window that does not, in pixels.
+        width: u32 = 1080, Between(640, 7680);
+        /// Height of it, in pixels.
+        height: u32 = 1920, Between(480, 7680);
+        /// How it is drawn: by the graphics processor where there is one (auto, femtovg), or without (software).
+        renderer: String = "auto".into(), OneOf(&["auto", "femtovg", "software"]);
+        /// Where it is drawn: in a desktop's window (winit), on the display itself (linuxkms), or what is found (auto).
+        backend: String = "auto".into(), OneOf(&["auto", "winit", "linuxkms"]);
+        /// Idle time after which it asks whether somebody is there, in seconds.
+        ask_seconds: u32 = 60, Between(10, 3600);
+        /// Time that this question is shown before the visit is erased, in seconds.
+        erase_seconds: u32 = 20, Between(5, 300);
+        /// PIN of the maintenance page, 4 to 8 digits; empty keeps that page shut.
+        pin: String = String::new(), Digits(4, 8);
+        /// Program that prints a list which it gets on its standard input, with its arguments; empty: no printer.
+        print_command: Vec<String> = Vec::new(), Chars(200);
+    }
+    /// How the retailer dresses the screen.
+    brand: Brand {
+        /// Colour of buttons and marks.
+        colour: String = "#0f5c4a".into(), HexColour;
+        /// Colour of offers.
+        highlight: String = "#c53a18".into(), HexColour;
+        /// Font of the text, a family that the system has; Inter comes with the program.
+        font: String = "Inter".into(), Chars(80);
+        /// Font of headlines, likewise.
+        display_font: String = "Inter Display".into(), Chars(80);
+        /// Picture in the place of the shop's name, a PNG or SVG file; empty shows the name.
+        logo: String = String::new(), Chars(400);
     }
 }

@@ -31,6 +31,41 @@ pub struct OneOf(pub &'static [&'static str]);
 /// Text of at most this many characters.
 pub struct Chars(pub usize);
 
+/// Empty, or from so many to so many digits.
+pub struct Digits(pub usize, pub usize);
+/// A colour as `#rrggbb`.
+pub struct HexColour;
+
+impl Allowed<String> for Digits {
+    fn objection(&self, value: &String) -> Option<String> {
+        let fits =
+            (self.0..=self.1).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit());
+        // What was typed for a PIN is told to nobody.
+        (!value.is_empty() && !fits).then(|| format!("it is not {}", Allowed::<String>::words(self)))
+    }
+    fn words(&self) -> String {
+        format!("{} to {} digits, or empty", self.0, self.1)
+    }
+}
+
+impl Allowed<String> for HexColour {
+    fn objection(&self, value: &String) -> Option<String> {
+        rgb(value).is_none().then(|| format!("{value:?} is not a colour like #0f5c4a"))
+    }
+    fn words(&self) -> String {
+        "#rrggbb".into()
+    }
+}
+
+/// Red, green and blue of `#rrggbb`.
+#[must_use]
+pub fn rgb(text: &str) -> Option<[u8; 3]> {
+    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii())?;
+    let part = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
+    digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(())?;
+    Some([part(0)?, part(2)?, part(4)?])
+}
+
 impl<T> Allowed<T> for Any {
     fn objection(&self, _: &T) -> Option<String> {
         None
