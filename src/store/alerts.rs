@@ -78,7 +78,7 @@ impl Catalog {
     }
 }
 
-fn moment(now: Timestamp) -> String {
+pub(super) fn moment(now: Timestamp) -> String {
     now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

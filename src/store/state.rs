@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const FILE: &str = "state.db";
 
 /// `AISS`.
-const SCHEMA: Schema = Schema { application_id: 0x4149_5353, steps: &[&[STEP_1], &[STEP_2]] };
+const SCHEMA: Schema = Schema { application_id: 0x4149_5353, steps: &[&[STEP_1], &[STEP_2], &[STEP_3]] };
 
 // Corrections in the order they were made; `revision` grows with each change to
 // them, so that the catalog can tell which it shows.
@@ -42,6 +42,16 @@ CREATE TABLE alerts (
     acknowledged_by TEXT
 ) STRICT;
 CREATE INDEX alerts_open ON alerts (kind) WHERE acknowledged_at IS NULL;
+";
+
+// Verdicts of shoppers, without a word of theirs.
+const STEP_3: &str = "
+CREATE TABLE feedback (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    given_at TEXT NOT NULL,
+    useful INTEGER NOT NULL,
+    reason TEXT
+) STRICT;
 ";
 
 /// All corrections, in the order they were made, with their revision.
