@@ -17,6 +17,7 @@
 //! | [`feeds`] | catalog files to records |
 //! | [`engines`] | the worker protocol and the supervision of both engines |
 //! | [`voice`] | recordings, voice activity, speech output |
+//! | [`view`] | the screen: Slint adapters, one a page |
 //! | [`app`] | the turn as a pure state machine, and the loop that runs it |
 //!
 //! `main.rs` turns arguments into settings and an exit code. The worker binaries
@@ -30,4 +31,5 @@ pub mod feeds;
 pub mod models;
 pub mod settings;
 pub mod store;
+pub mod view;
 pub mod voice;

@@ -8,11 +8,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down, as in lib.rs.
-const LAYERS: [&str; 9] =
-    ["domain", "settings", "dialog", "store", "models", "feeds", "engines", "voice", "app"];
+const LAYERS: [&str; 10] =
+    ["domain", "settings", "dialog", "store", "models", "feeds", "engines", "voice", "view", "app"];
 
 /// Crates and the folders or files of src that may name them.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 24] = [
+    ("slint", &["view/"]),
+    ("aisle_ui", &["view/"]),
+    ("image", &["view/"]),
+    ("lru", &["view/"]),
+    ("qrcode", &["view/"]),
+    ("icu_decimal", &["view/"]),
+    ("pathfinding", &["app/"]),
     ("rusqlite", &["store/"]),
     ("whisper_rs", &["engines/bin/stt.rs"]),
     ("llama_cpp_2", &["engines/bin/llm.rs"]),

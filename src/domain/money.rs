@@ -41,7 +41,9 @@ impl Currency {
         }
     }
 
-    fn symbol(self) -> &'static str {
+    /// Its sign: `$`.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
         match self {
             Self::Usd => "$",
             Self::Eur => "€",
