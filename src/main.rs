@@ -6,7 +6,7 @@ use aisle::app::cli::{self, Cli, Command};
 use aisle::app::folders::Folders;
 use aisle::app::meaning::searched_by_meaning;
 use aisle::app::mouth::Utterance;
-use aisle::app::{ask, corrections, doctor, mirror, reports, search, service};
+use aisle::app::{ask, corrections, doctor, kiosk, mirror, reports, search, service};
 use aisle::domain::Sku;
 use aisle::domain::turn::TurnReport;
 use aisle::models::{BarProgress, ModelDir, Row, Status};
@@ -22,6 +22,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -88,9 +89,12 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 Some(path) => path,
                 None => service::default_socket(variable)?,
             };
+            if !arguments.headless {
+                return kiosk::run(folders, settings, socket).map(|()| ExitCode::SUCCESS);
+            }
             let parts = Parts { hearing: true, speaking: true };
-            let assistant = Assistant::open(&folders, settings, parts)?;
-            block_on(service::run(assistant, &socket)).map(|()| ExitCode::SUCCESS)
+            let assistant = Arc::new(Assistant::open(&folders, settings, parts)?);
+            block_on(service::run(assistant, &socket, || true)).map(|()| ExitCode::SUCCESS)
         }
         Command::Doctor(arguments) => {
             let checks = block_on(async { Ok(doctor::examine(&folders, &settings).await) })?;

@@ -32,14 +32,16 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// What the shopper gave.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     Text(String),
     Recording(PathBuf),
+    /// What was done on the screen, as the call that it means.
+    Touch(Box<Tool>),
 }
 
 /// One request for a turn.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     pub id: Option<serde_json::Value>,
     pub input: Input,
@@ -316,6 +318,7 @@ impl Assistant {
                 anyhow::ensure!(size <= MAX_TEXT, "the text has {size} bytes; at most {MAX_TEXT} are read");
                 Ok(Event::Words(text.trim().to_owned()))
             }
+            Input::Touch(tool) => Ok(Event::Touched(tool.clone())),
             Input::Recording(path) => {
                 let started = Instant::now();
                 let ears = self.ears.as_ref().context("this run was started without hearing")?;
@@ -330,9 +333,14 @@ impl Assistant {
         }
     }
 
-    fn look_up(&self, shop: &Shop, tool: Tool, context: &Context) -> Event {
-        let calls = tool == Tool::CallStaff;
-        let shelves = Shelves {
+    /// What tool calls read from, in the conversation of a session.
+    pub(super) fn shelves<T>(&self, session: Option<&str>, act: impl FnOnce(&Shelves<'_>) -> T) -> T {
+        let context = self.context(session);
+        self.shelves_in(&self.shop(), &context, act)
+    }
+
+    fn shelves_in<T>(&self, shop: &Shop, context: &Context, act: impl FnOnce(&Shelves<'_>) -> T) -> T {
+        act(&Shelves {
             catalog: &self.catalog,
             info: &shop.info,
             menu: &shop.menu,
@@ -341,8 +349,48 @@ impl Assistant {
             areas: &shop.areas,
             now: &Zoned::now(),
             context,
-        };
-        match shelves.look_up(tool) {
+        })
+    }
+
+    /// Whether it has a voice.
+    #[must_use]
+    pub fn speaks(&self) -> bool {
+        self.mouth.is_some()
+    }
+
+    /// Says `text`; `pieces` gets the sound as it is made, until it says that nobody listens
+    /// any more. Without a voice it says nothing.
+    ///
+    /// # Errors
+    /// The voice failed.
+    pub fn say(&self, text: &str, pieces: impl FnMut(&[i16], u32) -> bool) -> Result<()> {
+        if let Some(mouth) = &self.mouth {
+            mouth.say_while(text, pieces)?;
+        }
+        Ok(())
+    }
+
+    /// The catalog, for what is no turn.
+    pub(super) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Keeps the conversation of a session that is under way, however long ago its last
+    /// turn was.
+    pub fn keep(&self, session: &str) {
+        if let Some((_, used)) = self.sessions().contexts.get_mut(session) {
+            *used = Instant::now();
+        }
+    }
+
+    /// Erases the conversation of a session.
+    pub fn forget(&self, session: &str) {
+        self.sessions().contexts.remove(session);
+    }
+
+    fn look_up(&self, shop: &Shop, tool: Tool, context: &Context) -> Event {
+        let calls = tool == Tool::CallStaff;
+        match self.shelves_in(shop, context, |shelves| shelves.look_up(tool)) {
             Ok(mut findings) => {
                 if calls {
                     findings.called = Some(self.call_staff());

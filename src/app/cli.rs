@@ -221,7 +221,7 @@ pub enum Models {
 #[derive(Debug, Args)]
 pub struct Run {
     /// Without a screen: engines, catalog and the local turn socket.
-    #[arg(long, required = true)]
+    #[arg(long)]
     pub headless: bool,
     /// Unix socket for turns (default: aisle/turns.sock in the runtime folder).
     #[arg(long, value_name = "PATH")]

@@ -34,12 +34,14 @@ pub struct Check {
     pub advice: String,
 }
 
+const CATALOG: &str = "catalog";
+
 impl Check {
-    fn good(name: &'static str, seen: impl Into<String>) -> Self {
+    pub(super) fn good(name: &'static str, seen: impl Into<String>) -> Self {
         Self { name, health: Health::Good, seen: seen.into(), advice: String::new() }
     }
 
-    fn fault(name: &'static str, seen: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(super) fn fault(name: &'static str, seen: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { name, health: Health::Fault, seen: seen.into(), advice: advice.into() }
     }
 
@@ -50,6 +52,16 @@ impl Check {
 
 /// Runs every check.
 pub async fn examine(folders: &Folders, settings: &Settings) -> Vec<Check> {
+    let mut checks = standing(folders);
+    if checks.iter().any(|check| check.name == CATALOG && check.health == Health::Good) {
+        checks.extend(engines(folders, settings).await);
+    }
+    checks
+}
+
+/// The checks that start nothing: a kiosk that runs asks its own engines.
+#[must_use]
+pub fn standing(folders: &Folders) -> Vec<Check> {
     let mut checks = vec![processor(), disk(&folders.data)];
     checks.extend(models(folders));
     checks.extend(workers());
@@ -59,13 +71,8 @@ pub async fn examine(folders: &Folders, settings: &Settings) -> Vec<Check> {
             Check::fault("phonemes", error.to_string(), "apt-get install libespeak-ng1 espeak-ng-data")
         }
     });
-    let catalog = catalog(&folders.data);
-    let loaded = catalog.health == Health::Good;
-    checks.push(catalog);
+    checks.push(catalog(&folders.data));
     checks.extend(sound());
-    if loaded {
-        checks.extend(engines(folders, settings).await);
-    }
     checks
 }
 
@@ -158,9 +165,9 @@ fn catalog(data: &Path) -> Check {
     match info {
         Ok(info) => {
             let as_of = info.as_of.unwrap_or_else(|| "an unknown time".into());
-            Check::good("catalog", format!("{}: {} products as of {as_of}", info.name, info.products))
+            Check::good(CATALOG, format!("{}: {} products as of {as_of}", info.name, info.products))
         }
-        Err(error) => Check::fault("catalog", error.to_string(), advice),
+        Err(error) => Check::fault(CATALOG, error.to_string(), advice),
     }
 }
 

@@ -59,6 +59,14 @@ impl Folders {
     }
 }
 
+impl Folders {
+    /// Where an import puts the products' photographs.
+    #[must_use]
+    pub fn photos(&self) -> PathBuf {
+        self.data.join("photos")
+    }
+}
+
 /// The worker `name` beside the running executable.
 #[must_use]
 pub fn worker(name: &str) -> PathBuf {

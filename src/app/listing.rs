@@ -137,7 +137,7 @@ impl Shelves<'_> {
     }
 
     /// Sets what was not said of a line to its groups' defaults.
-    fn fill_in(&self, line: &mut OrderLine) {
+    pub(super) fn fill_in(&self, line: &mut OrderLine) {
         let Some(index) = self.menu.items.iter().position(|item| item.sku == line.sku) else { return };
         let groups = self.menu.groups_of(index).filter_map(|group| self.menu.groups.get(group));
         line.defaults = groups

@@ -97,7 +97,7 @@ impl Shelves<'_> {
     }
 
     /// What a product costs now, and whether that and its stock are still sure.
-    fn judge(&self, found: &mut Found) {
+    pub(super) fn judge(&self, found: &mut Found) {
         let now = self.now.timestamp();
         let (product, limits) = (&found.product, &self.settings.catalog);
         let place = product.location.as_ref();

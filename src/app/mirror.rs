@@ -4,6 +4,7 @@
 use super::cli::Import;
 use super::folders::Folders;
 use super::meaning::searched_by_meaning;
+use super::pictures;
 use crate::domain::Cents;
 use crate::feeds::{self, Mapping, native};
 use crate::settings::Settings;
@@ -52,6 +53,14 @@ pub fn import(arguments: &Import, folders: &Folders, settings: &Settings) -> Res
         report.took.as_secs_f64(),
         report.rejected_lines
     );
+    match pictures::mirror(&catalog, &arguments.file, &folders.photos()) {
+        Ok(pictures) if pictures.named > 0 => {
+            text += &format!("Photographs: {} of {} are there.\n", pictures.there, pictures.named);
+        }
+        Ok(_) => {}
+        // The catalog is there all the same.
+        Err(error) => writeln!(io::stderr(), "aisle: {error}")?,
+    }
     let lacking = catalog.lacking_vectors()?;
     if lacking > u64::from(settings.catalog.embedded_at_import) {
         text += &format!(

@@ -63,6 +63,21 @@ impl Mouth {
     /// # Errors
     /// The voice failed.
     pub fn say(&self, text: &str, mut heard: impl FnMut(&[i16], u32)) -> Result<Utterance, TtsError> {
+        self.say_while(text, |piece, rate| {
+            heard(piece, rate);
+            true
+        })
+    }
+
+    /// As [`Mouth::say`], until `heard` says that nobody listens any more.
+    ///
+    /// # Errors
+    /// The voice failed.
+    pub fn say_while(
+        &self,
+        text: &str,
+        mut heard: impl FnMut(&[i16], u32) -> bool,
+    ) -> Result<Utterance, TtsError> {
         let mut voice = self.voice.lock().unwrap_or_else(PoisonError::into_inner);
         let rate = voice.sample_rate();
         let mut utterance = Utterance { samples: Vec::new(), rate, first_sound: None };
@@ -71,8 +86,11 @@ impl Mouth {
             if !piece.is_empty() {
                 utterance.first_sound.get_or_insert_with(Instant::now);
             }
-            heard(&piece, rate);
+            let goes_on = heard(&piece, rate);
             utterance.samples.extend(piece);
+            if !goes_on {
+                break;
+            }
         }
         Ok(utterance)
     }

@@ -1,4 +1,4 @@
-//! The kiosk without a screen: keeps the engines warm, tells systemd's watchdog
+//! What every kiosk does, with a screen or without: keeps the engines warm, tells systemd's watchdog
 //! that turns are answered, and answers turns as JSON lines on a Unix socket
 //! that only its own user can reach. Never listens on a network.
 
@@ -23,12 +23,12 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 /// How often new products are looked for that await their vectors.
 const EMBED_EVERY: Duration = Duration::from_secs(60);
 
-/// Runs until SIGTERM or SIGINT.
+/// Runs until SIGTERM or SIGINT. The watchdog is told that all is well while turns are
+/// answered and `alive` says that the rest is.
 ///
 /// # Errors
 /// The socket cannot be made, or a signal handler not installed.
-pub async fn run(assistant: Assistant, socket: &Path) -> Result<()> {
-    let assistant = Arc::new(assistant);
+pub async fn run(assistant: Arc<Assistant>, socket: &Path, alive: impl Fn() -> bool) -> Result<()> {
     let listener = listen(socket).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -55,6 +55,7 @@ pub async fn run(assistant: Assistant, socket: &Path) -> Result<()> {
                 // A beat is a whole turn through rules and catalog: a hung store
                 // stops the beats, and systemd restarts the kiosk.
                 match beat(&assistant).await {
+                    Ok(()) if !alive() => tracing::error!("the screen does not answer"),
                     Ok(()) => notify(&[NotifyState::Watchdog]),
                     Err(error) => tracing::error!(%error, "the kiosk cannot answer"),
                 }
@@ -100,7 +101,7 @@ async fn accept(
     Ok((stream, permit))
 }
 
-fn notify(state: &[NotifyState<'_>]) {
+pub(super) fn notify(state: &[NotifyState<'_>]) {
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(state);
 }

@@ -22,6 +22,8 @@ use std::collections::VecDeque;
 pub enum Event {
     /// The shopper's words, typed or transcribed; empty when nothing was heard.
     Words(String),
+    /// Something was done on the screen, which means this call and nothing else.
+    Touched(Box<Tool>),
     /// Speech could not be recognised; the reason is for staff.
     HearingFailed(String),
     /// What the classifier takes each clause for; `None`: it cannot tell.
@@ -198,6 +200,14 @@ impl Turn {
                 }
                 self.take_apart(all, menu);
                 self.next(menu)
+            }
+            Event::Touched(tool) => {
+                self.only_sure = true;
+                let understanding =
+                    Understanding { tool: *tool, tier: Tier::Rules, certainty: Certainty::Sure };
+                let tool = understanding.tool.clone();
+                self.understanding = Some(understanding);
+                Command::LookUp(tool)
             }
             Event::HearingFailed(why) => {
                 self.degraded.push(why);

@@ -179,6 +179,11 @@ impl Playing {
         Ok(())
     }
 
+    /// Plays louder or quieter from now on; 1 is as it was made.
+    pub fn set_volume(&self, volume: f32) {
+        self.player.set_volume(volume.max(0.0));
+    }
+
     /// Falls silent at once and for good. Safe to call twice.
     pub fn stop(&self) {
         let mut state = self.state();

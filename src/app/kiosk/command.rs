@@ -1,0 +1,138 @@
+//! What happens to a visit and what is done for it: the words between its state machine
+//! and those who do the work.
+
+use super::goods::Goods;
+use super::welcome::Welcome;
+use crate::dialog::tool::Tool;
+use crate::domain::turn::{Intent, OrderLine};
+use crate::domain::{Cents, Sku};
+use crate::view::feedback::{Reason, Thumb};
+use crate::view::help::Call;
+use crate::view::touch::Touch;
+use crate::view::{compare, for_you, list, maintenance, map, product, search};
+
+/// Which visit asked, and which of its questions it was. An answer of a visit before is
+/// dropped; one that is not the latest turns no page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    pub visit: u64,
+    pub turn: u64,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    Touched(Touch),
+    /// Time went on.
+    Tick,
+    /// The catalog is open, or was changed: what the start shows.
+    Welcomed(Box<Welcome>),
+    /// It cannot be opened or read.
+    CatalogFailed,
+    Answered(Ticket, Box<Answer>),
+    /// Something is being said, in these words; `None`: silence.
+    Spoke {
+        visit: u64,
+        caption: Option<String>,
+    },
+    Checked(Box<maintenance::Model>),
+    /// Whether the list was printed.
+    Printed(bool),
+}
+
+/// What a question brought.
+#[derive(Debug)]
+pub enum Answer {
+    Turn(Box<Turned>),
+    Goods(Goods),
+    Product(Box<product::Model>),
+    /// What a line would cost.
+    Priced {
+        line: OrderLine,
+        total: Option<Cents>,
+    },
+    Suggestions(Vec<search::Suggestion>),
+    Compared(Vec<compare::Column>),
+    Way(Box<map::Model>),
+    ForYou(Vec<for_you::Row>),
+    /// No product has the code that was scanned.
+    UnknownCode,
+    /// It could not be done; the words are for the shopper.
+    Failed(String),
+}
+
+/// A turn of the conversation.
+#[derive(Debug)]
+pub struct Turned {
+    pub intent: Intent,
+    /// Whether it was said or typed; else it was touched.
+    pub by_words: bool,
+    pub reply: String,
+    pub goods: Goods,
+    pub order: Vec<OrderLine>,
+    pub list: list::Model,
+    /// The way to the one thing that was asked for.
+    pub way: Option<Box<map::Model>>,
+    /// The products that were compared.
+    pub compared: Vec<compare::Column>,
+    /// What became of a call for a person.
+    pub call: Option<Call>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Opens the catalog and what belongs to it, again.
+    OpenCatalog,
+    /// Brings what the start shows up to date.
+    Welcome,
+    /// A turn by words.
+    Ask(Ticket, String),
+    /// A turn by a call that was touched.
+    Call(Ticket, Box<Tool>),
+    /// Changes the line of the list that is `line`, by so many pieces; `None`: takes it off.
+    Edit {
+        ticket: Ticket,
+        line: OrderLine,
+        by: Option<i64>,
+    },
+    Browse(Ticket, Browse),
+    FillSearch(String),
+    /// To the shopper of this visit.
+    Speak(u64, String),
+    Silence,
+    /// In tenths.
+    Volume(u8),
+    /// Erases the conversation of a session.
+    Forget(String),
+    Print,
+    Check,
+    RestartEngines,
+    ClearAlerts,
+    Feedback {
+        thumb: Thumb,
+        reason: Reason,
+    },
+}
+
+/// What is looked up without a turn: it says nothing and changes nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Browse {
+    Category(String),
+    /// What stands in an area, by its sign.
+    Area(String),
+    Offers,
+    Product(Sku),
+    /// The digits of a barcode.
+    Scanned(String),
+    Suggest(String),
+    Compare(Vec<Sku>),
+    /// The way past these; none: just the store.
+    Way {
+        skus: Vec<Sku>,
+        title: String,
+    },
+    ForYou,
+    /// What a line would cost.
+    Price(OrderLine),
+}

@@ -1,0 +1,511 @@
+//! Does what a visit asks for: turns of the conversation, and look-ups without one. Reads
+//! the catalog through the assistant; says nothing, shows nothing.
+
+use super::command::{Answer, Browse, Turned};
+use super::floor::Floor;
+use super::goods::Goods;
+use super::shelf::{Good, Light};
+use super::visit::State;
+use super::welcome::Welcome;
+use crate::app::assistant::{Assistant, Input, Request};
+use crate::app::doctor::Check;
+use crate::app::lookup::{Shelves, filters};
+use crate::dialog::constraint;
+use crate::dialog::context::Question;
+use crate::dialog::findings::Found;
+use crate::dialog::tool::{Change, Constraints, Subject, Tool};
+use crate::domain::turn::{Intent, OrderLine, TurnReport};
+use crate::domain::{Cents, Gtin, OptionGroup, Product, Sku};
+use crate::engines::{Engine, EngineState};
+use crate::settings::Settings;
+use crate::store::{Alert, SearchRequest, StoreError};
+use crate::view::card::PriceAge;
+use crate::view::for_you::{Row, Why};
+use crate::view::help::Call;
+use crate::view::home::Category;
+use crate::view::photos::kind;
+use crate::view::search::Suggestion;
+use crate::view::{compare, list, map, product};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Most products of one page.
+const MOST: usize = 200;
+/// Most that a question in words brings.
+const FOUND: usize = 60;
+const SUGGESTED: usize = 6;
+const OFFERED: usize = 12;
+const BESIDE: usize = 8;
+const PHOTOS: u32 = 24;
+/// Most stops of a way: what one carries.
+const STOPS: usize = 12;
+
+/// Age up to which a call is the one that was just made, in seconds.
+const NEW: i64 = 10;
+
+/// Carries out commands for one kiosk.
+#[derive(Clone)]
+pub struct Hands {
+    pub assistant: Arc<Assistant>,
+    pub settings: Arc<Settings>,
+}
+
+impl Hands {
+    /// What the start shows.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub fn welcome(&self, sound: bool) -> Result<Welcome, StoreError> {
+        self.assistant.shelves(None, |shelves| {
+            let category = |own: crate::store::Department| Category {
+                kind: kind(std::slice::from_ref(&own.name)),
+                products: own.products,
+                name: own.name,
+                photo: own.photo,
+            };
+            let offers = shelves.catalog.offers(shelves.now.timestamp(), OFFERED)?;
+            let offers = goods(shelves, offers.into_iter().map(|product| Found::new(product, "on offer")));
+            let store = &self.settings.store;
+            Ok(Welcome {
+                store: store.name.clone(),
+                voice: false,
+                sound,
+                printable: !self.settings.screen.print_command.is_empty(),
+                categories: shelves.catalog.departments()?.into_iter().map(category).collect(),
+                offers: offers
+                    .into_iter()
+                    .map(|good| good.card)
+                    .filter(|card| card.regular.is_some())
+                    .collect(),
+                photos: shelves.catalog.photographs(PHOTOS)?,
+                facts: vec![
+                    ("hours", store.hours.clone()),
+                    ("toilets", store.toilets.clone()),
+                    ("payment", store.payment.clone()),
+                    ("returns", store.returns.clone()),
+                    ("parking", store.parking.clone()),
+                    ("service-desk", store.service_desk.clone()),
+                ],
+                service_desk: store.service_desk.clone(),
+            })
+        })
+    }
+
+    /// A turn of the visit's conversation.
+    pub async fn turn(&self, visit: u64, input: Input) -> Answer {
+        let session = State::session(visit);
+        let by_words = !matches!(input, Input::Touch(_));
+        let call = matches!(&input, Input::Touch(tool) if **tool == Tool::CallStaff);
+        let request = Request { id: None, input, session: Some(session.clone()), speak: false };
+        let report = match self.assistant.turn(&request, |_, _| {}).await {
+            Ok((report, _)) => report,
+            Err(error) => return Answer::Failed(format!("{error:#}")),
+        };
+        let told = tokio::task::block_in_place(|| {
+            self.assistant.shelves(Some(&session), |shelves| told(shelves, &report, by_words))
+        });
+        match told {
+            Ok(mut turned) => {
+                let calls = call || report.intent == Intent::CallStaff;
+                turned.call = calls.then(|| tokio::task::block_in_place(|| self.call()));
+                Answer::Turn(Box::new(turned))
+            }
+            Err(error) => failed(&error),
+        }
+    }
+
+    /// Changes the line of the list that is `line`, by so many pieces, or takes it off. One
+    /// that is not there any more is left alone.
+    pub async fn edit(&self, visit: u64, line: &OrderLine, by: Option<i64>) -> Answer {
+        let session = State::session(visit);
+        let same = |own: &OrderLine| own.sku == line.sku && own.options == line.options;
+        let at = tokio::task::block_in_place(|| {
+            self.assistant.shelves(Some(&session), |shelves| shelves.context.order.iter().position(same))
+        });
+        let tool = match (at, by) {
+            (Some(line), Some(pieces)) => Tool::ChangeList { changes: vec![Change::By { line, pieces }] },
+            (Some(line), None) => Tool::RemoveFromList { lines: vec![line] },
+            (None, _) => Tool::ReviewList,
+        };
+        self.turn(visit, Input::Touch(Box::new(tool))).await
+    }
+
+    /// How the engines do, for the maintenance page.
+    #[must_use]
+    pub fn engines(&self) -> Vec<Check> {
+        let check = |engine: &Engine| match engine.state() {
+            EngineState::Ready => Check::good("engines", format!("{} answers", engine.name())),
+            state => Check::fault("engines", format!("{}: {}", engine.name(), state.name()), ""),
+        };
+        self.assistant.engines().map(check).collect()
+    }
+
+    /// What became of a call for a person.
+    fn call(&self) -> Call {
+        let waits = |alert: &Alert| alert.acknowledged_at.is_none();
+        match self.assistant.catalog().alerts(1) {
+            Ok(alerts) => alerts.first().filter(|alert| waits(alert)).map_or(Call::Failed, |alert| {
+                let raised = alert.raised_at.parse::<Timestamp>();
+                let is_new = raised.is_ok_and(|at| Timestamp::now().duration_since(at).as_secs() < NEW);
+                if is_new { Call::Called } else { Call::Waiting }
+            }),
+            Err(_) => Call::Failed,
+        }
+    }
+
+    /// A look-up without a turn.
+    #[must_use]
+    pub fn browse(&self, visit: u64, browse: &Browse) -> Answer {
+        let session = State::session(visit);
+        let found = self.assistant.shelves(Some(&session), |shelves| look(shelves, browse));
+        found.unwrap_or_else(|error| failed(&error))
+    }
+}
+
+fn failed(error: &StoreError) -> Answer {
+    tracing::error!(%error, "the catalog could not be read");
+    Answer::Failed("I cannot look that up right now. Please try again, or ask a colleague.".into())
+}
+
+fn light(shelves: &Shelves<'_>) -> Light {
+    Light { now: shelves.now.timestamp(), currency: shelves.info.currency, as_of: shelves.info.as_of.clone() }
+}
+
+fn goods(shelves: &Shelves<'_>, found: impl IntoIterator<Item = Found>) -> Vec<Good> {
+    let light = light(shelves);
+    let judged = found.into_iter().map(|mut found| {
+        shelves.judge(&mut found);
+        light.good(found)
+    });
+    judged.collect()
+}
+
+fn all(products: Vec<Product>) -> impl Iterator<Item = Found> {
+    products.into_iter().map(|product| Found::new(product, ""))
+}
+
+fn look(shelves: &Shelves<'_>, browse: &Browse) -> Result<Answer, StoreError> {
+    let page = |title: &str, goods: Vec<Good>| {
+        Answer::Goods(Goods { title: title.to_owned(), goods, ..Goods::default() })
+    };
+    Ok(match browse {
+        Browse::Category(name) => {
+            page(name, goods(shelves, all(shelves.catalog.in_category(&[name.as_str()], MOST)?)))
+        }
+        Browse::Area(sign) => {
+            let mut own = Vec::new();
+            shelves.catalog.for_each_product(|product| {
+                if own.len() < MOST && product.location.as_ref().is_some_and(|place| place.aisle == *sign) {
+                    own.push(product);
+                }
+            })?;
+            let title = shelves.areas.get(sign).unwrap_or(sign);
+            page(title, goods(shelves, all(own)))
+        }
+        Browse::Offers => {
+            let offers = shelves.catalog.offers(shelves.now.timestamp(), MOST)?;
+            let mut own = goods(shelves, all(offers));
+            own.retain(|good| good.card.regular.is_some());
+            page("%", own)
+        }
+        Browse::Product(sku) => match shelves.catalog.product(sku)? {
+            Some(own) => Answer::Product(Box::new(shown(shelves, own)?)),
+            None => Answer::Failed("We do not have that any more.".into()),
+        },
+        Browse::Scanned(code) => {
+            let own = match Gtin::parse(code) {
+                Ok(gtin) => shelves.catalog.by_gtin(gtin)?,
+                Err(_) => Sku::new(code).map(|sku| shelves.catalog.product(&sku)).transpose()?.flatten(),
+            };
+            match own {
+                Some(own) => Answer::Product(Box::new(shown(shelves, own)?)),
+                None => Answer::UnknownCode,
+            }
+        }
+        Browse::Suggest(text) => Answer::Suggestions(suggestions(shelves, text)?),
+        Browse::Compare(skus) => Answer::Compared(columns(shelves, skus)?),
+        Browse::Way { skus, title } => Answer::Way(Box::new(way(shelves, skus, title)?)),
+        Browse::ForYou => Answer::ForYou(for_you(shelves)?),
+        Browse::Price(line) => Answer::Priced { line: line.clone(), total: price(shelves, line)? },
+    })
+}
+
+fn price(shelves: &Shelves<'_>, line: &OrderLine) -> Result<Option<Cents>, StoreError> {
+    let own = shelves.catalog.product(&line.sku)?;
+    let mut line = line.clone();
+    // What is not chosen costs what is assumed, as on the list.
+    shelves.fill_in(&mut line);
+    let unit = shelves.priced(&line, own.as_ref()).unit_cents;
+    Ok(unit.and_then(|cents| cents.checked_mul(Cents::from(line.quantity))))
+}
+
+/// The page of a product.
+fn shown(shelves: &Shelves<'_>, own: Product) -> Result<product::Model, StoreError> {
+    let subject = Subject::Sku { sku: own.sku.clone() };
+    let beside = |tool: Tool| -> Result<Vec<crate::view::card::Card>, StoreError> {
+        let found = shelves.look_up(tool)?.found;
+        let others = found.into_iter().filter(|found| found.product.sku != own.sku).take(BESIDE);
+        Ok(goods(shelves, others).into_iter().map(|good| good.card).collect())
+    };
+    let pairings = beside(Tool::FindPairings { subject: subject.clone(), kind: None })?;
+    let substitutes = beside(Tool::FindSubstitutes { subject })?;
+    let options: Vec<OptionGroup> = own
+        .option_groups
+        .iter()
+        .filter_map(|id| shelves.menu.groups.iter().find(|group| group.id == *id).cloned())
+        .collect();
+    let chosen: BTreeMap<String, String> =
+        options.iter().filter_map(|group| Some((group.id.clone(), group.default.clone()?))).collect();
+    let line = OrderLine {
+        sku: own.sku.clone(),
+        title: own.label(),
+        quantity: 1,
+        options: chosen.clone(),
+        defaults: BTreeMap::new(),
+    };
+    let total = shelves.priced(&line, Some(&own)).unit_cents;
+    let mut good = goods(shelves, [Found::new(own, "")]);
+    let Good { card, product: own } = good.remove(0);
+    Ok(product::Model {
+        card,
+        brand: own.brand,
+        description: own.description,
+        pack: own.pack,
+        allergens: own.allergens,
+        attributes: own.attributes,
+        age: own.age_restriction,
+        options,
+        chosen,
+        quantity: 1,
+        total,
+        pairings,
+        substitutes,
+    })
+}
+
+fn columns(shelves: &Shelves<'_>, skus: &[Sku]) -> Result<Vec<compare::Column>, StoreError> {
+    let own = goods(shelves, all(shelves.catalog.products(skus)?));
+    let column = |good: Good| compare::Column {
+        card: good.card,
+        pack: good.product.pack,
+        allergens: good.product.allergens,
+        attributes: good.product.attributes,
+    };
+    Ok(own.into_iter().map(column).collect())
+}
+
+/// What typed words may become: products that are found, those named so first.
+fn suggestions(shelves: &Shelves<'_>, text: &str) -> Result<Vec<Suggestion>, StoreError> {
+    let typed = text.trim();
+    if typed.chars().count() < 2 {
+        return Ok(Vec::new());
+    }
+    let parts: Vec<&str> = typed.split_whitespace().collect();
+    let (wanted, constraints) = constraint::split(typed);
+    let request = SearchRequest {
+        text: wanted,
+        limit: SUGGESTED,
+        filters: filters(&constraints),
+        ..SearchRequest::default()
+    };
+    let found = shelves.catalog.search(&request)?;
+    // While a word is half typed, the search may not know it: titles that hold it do.
+    let titled = shelves.catalog.with_title(&parts, 4 * SUGGESTED)?;
+    let begins = |product: &Product| {
+        let label = product.label().to_lowercase();
+        parts.iter().all(|part| {
+            let part = part.to_lowercase();
+            label.split(|c: char| !c.is_alphanumeric()).any(|word| word.starts_with(&part))
+        })
+    };
+    let titled = titled.into_iter().filter(|product| begins(product));
+    let hits = found.hits.into_iter().filter(|hit| !hit.is_mention).map(|hit| hit.product);
+    let mut seen = BTreeSet::new();
+    let products = hits.chain(titled).filter(|product| seen.insert(product.sku.clone())).take(SUGGESTED);
+    let suggestion = |good: Good| Suggestion {
+        text: good.card.title,
+        sku: Some(good.card.sku),
+        price: good.card.price.map(|cents| (cents, good.card.currency)),
+        category: good.product.category.last().cloned().unwrap_or_default(),
+        photo: good.card.photo,
+        kind: good.card.kind,
+    };
+    Ok(goods(shelves, products.map(|product| Found::new(product, ""))).into_iter().map(suggestion).collect())
+}
+
+/// The map, with the way past `skus`.
+fn way(shelves: &Shelves<'_>, skus: &[Sku], title: &str) -> Result<map::Model, StoreError> {
+    let areas = shelves.catalog.areas()?;
+    let kiosk = shelves.catalog.kiosk()?;
+    let mut floor = Floor::new(&areas, kiosk);
+    let own = goods(shelves, all(shelves.catalog.products(&skus[..skus.len().min(STOPS)])?));
+    let mut stops: Vec<map::Stop> = own
+        .into_iter()
+        .filter_map(|good| {
+            let place = good.card.place.clone()?;
+            let at = areas.iter().find(|area| area.id == place.aisle)?.bay(place.bay);
+            Some(map::Stop {
+                at,
+                title: good.card.title,
+                place: Some(place),
+                area: good.card.area,
+                sku: good.card.sku,
+            })
+        })
+        .collect();
+    let points: Vec<_> = stops.iter().map(|stop| stop.at).collect();
+    let (way, order) = match kiosk {
+        Some(kiosk) => floor.way(kiosk, &points),
+        None => (Vec::new(), (0..stops.len()).collect()),
+    };
+    stops = order.into_iter().filter_map(|index| stops.get(index).cloned()).collect();
+    for shelf in &mut floor.shelves {
+        shelf.is_goal =
+            stops.iter().any(|stop| stop.place.as_ref().is_some_and(|place| place.aisle == shelf.id));
+    }
+    Ok(map::Model {
+        width: floor.width,
+        depth: floor.depth,
+        shelves: floor.shelves,
+        kiosk,
+        way,
+        stops,
+        title: title.to_owned(),
+    })
+}
+
+/// What goes with the list, and offers.
+fn for_you(shelves: &Shelves<'_>) -> Result<Vec<Row>, StoreError> {
+    let listed: BTreeSet<Sku> = shelves.context.order.iter().map(|line| line.sku.clone()).collect();
+    let mut rows = Vec::new();
+    // In turn from each thing on the list, so that the last one has its say as well.
+    let mut beside = Vec::new();
+    for sku in &listed {
+        let subject = Subject::Sku { sku: sku.clone() };
+        beside.push(shelves.look_up(Tool::FindPairings { subject, kind: None })?.found.into_iter());
+    }
+    let mut seen = listed.clone();
+    let mut fresh = Vec::new();
+    while fresh.len() < OFFERED && !beside.is_empty() {
+        beside.retain_mut(|found| match found.next() {
+            Some(found) => {
+                if seen.insert(found.product.sku.clone()) {
+                    fresh.push(found);
+                }
+                true
+            }
+            None => false,
+        });
+    }
+    let cards: Vec<_> = goods(shelves, fresh).into_iter().map(|good| good.card).collect();
+    if !cards.is_empty() {
+        rows.push(Row { why: Why::WithList, about: String::new(), cards });
+    }
+    let offers = shelves.catalog.offers(shelves.now.timestamp(), OFFERED)?;
+    let mut cards: Vec<_> = goods(shelves, all(offers)).into_iter().map(|good| good.card).collect();
+    cards.retain(|card| card.regular.is_some() && !listed.contains(&card.sku));
+    if !cards.is_empty() {
+        rows.push(Row { why: Why::Offers, about: String::new(), cards });
+    }
+    Ok(rows)
+}
+
+/// What a turn brought, with all that was found for a search, not its first cards only.
+fn told(shelves: &Shelves<'_>, report: &TurnReport, by_words: bool) -> Result<Turned, StoreError> {
+    let skus: Vec<Sku> = report.cards.iter().map(|card| card.sku.clone()).collect();
+    let products = shelves.catalog.products(&skus)?;
+    let why = |product: &Product| report.cards.iter().find(|card| card.sku == product.sku);
+    let mut own: Vec<Good> = Vec::new();
+    for product in products {
+        let reason = why(&product).map(|card| card.reason.clone()).unwrap_or_default();
+        let (reason, instead) = match reason.strip_prefix("instead: ") {
+            Some(rest) => (rest.to_owned(), true),
+            None => (reason, false),
+        };
+        let mut good = goods(shelves, [Found::new(product, reason)]);
+        own.extend(good.drain(..).map(|mut good| {
+            good.card.instead = instead;
+            good
+        }));
+    }
+    if report.intent == Intent::Find && own.first().is_some_and(|good| !good.card.instead) {
+        let shown: BTreeSet<Sku> = own.iter().map(|good| good.card.sku.clone()).collect();
+        own.extend(more(shelves, report)?.into_iter().filter(|good| !shown.contains(&good.card.sku)));
+    }
+    let way = match own.as_slice() {
+        [only] if report.intent == Intent::Locate && !only.card.instead => {
+            Some(Box::new(way(shelves, &skus, &only.card.title)?))
+        }
+        _ => None,
+    };
+    let way = way.filter(|way| !way.stops.is_empty());
+    let compared = if report.intent == Intent::Compare { columns(shelves, &skus)? } else { Vec::new() };
+    let asks = matches!(shelves.context.question(), Some(Question::Meant | Question::AddAll(_)));
+    let title = if by_words {
+        report.transcript.clone()
+    } else {
+        // What was put on the list is said of it.
+        own.first().map(|good| good.card.title.clone()).unwrap_or_default()
+    };
+    // What is said of the first few is not true of all that is shown.
+    let is_more = own.len() > report.cards.len();
+    let answer = if is_more { String::new() } else { report.reply.clone() };
+    Ok(Turned {
+        intent: report.intent,
+        by_words,
+        reply: report.reply.clone(),
+        list: list(shelves, asks.then(|| report.reply.clone()))?,
+        goods: Goods { title, answer, goods: own, ..Goods::default() },
+        order: shelves.context.order.clone(),
+        way,
+        compared,
+        call: None,
+    })
+}
+
+/// All that a search finds beyond its first cards.
+fn more(shelves: &Shelves<'_>, report: &TurnReport) -> Result<Vec<Good>, StoreError> {
+    let arguments = &report.tool.arguments;
+    let Some(query) = arguments["query"].as_str() else { return Ok(Vec::new()) };
+    // What is required is never dropped.
+    let Ok(constraints) = serde_json::from_value::<Constraints>(arguments["constraints"].clone()) else {
+        return Ok(Vec::new());
+    };
+    let request = SearchRequest {
+        text: query.to_owned(),
+        limit: FOUND,
+        filters: filters(&constraints),
+        ..SearchRequest::default()
+    };
+    let hits = shelves.catalog.search(&request)?.hits.into_iter().filter(|hit| !hit.is_mention);
+    Ok(goods(shelves, hits.map(|hit| Found::new(hit.product, hit.reason))))
+}
+
+fn list(shelves: &Shelves<'_>, question: Option<String>) -> Result<list::Model, StoreError> {
+    let mut model = list::Model { currency: shelves.info.currency, question, ..list::Model::default() };
+    for (place, line) in shelves.context.order.iter().enumerate() {
+        let Some(own) = shelves.catalog.product(&line.sku)? else {
+            // Not sold any more since it was put there.
+            model.is_partial = true;
+            continue;
+        };
+        let unit = shelves.priced(line, Some(&own)).unit_cents;
+        let price = unit.and_then(|cents| cents.checked_mul(Cents::from(line.quantity)));
+        model.total = model.total.saturating_add(price.unwrap_or(0));
+        let mut good = goods(shelves, [Found::new(own, "")]);
+        let card = good.remove(0).card;
+        model.is_partial |= price.is_none() || card.price_age != PriceAge::Now;
+        model.lines.push(list::Line {
+            place,
+            card,
+            quantity: line.quantity,
+            options: line.options.values().cloned().collect(),
+            defaults: line.defaults.values().cloned().collect(),
+            price,
+        });
+    }
+    model.store.clone_from(&shelves.settings.store.name);
+    model.undoable = shelves.context.before().is_some();
+    Ok(model)
+}

@@ -1,0 +1,493 @@
+//! Timelines of a visit: what happens, and what the shopper sees then.
+
+use super::command::{Answer, Browse, Command, Event, Ticket, Turned};
+use super::goods::Goods;
+use super::shelf::{Good, Light};
+use super::visit::{Rules, State};
+use super::welcome::Welcome;
+use crate::dialog::findings::Found;
+use crate::dialog::tool::Tool;
+use crate::domain::turn::{Intent, OrderLine};
+use crate::domain::{Currency, Sku};
+use crate::view::chrome::{Notice, Page, Sheet};
+use crate::view::feedback::{Reason, Thumb};
+use crate::view::format::Language;
+use crate::view::list;
+use crate::view::maintenance::Gate;
+use crate::view::outage::Outage;
+use crate::view::touch::Touch;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+struct Kiosk {
+    state: State,
+    now: Duration,
+}
+
+fn good(sku: &str) -> Good {
+    let light = Light { now: jiff::Timestamp::UNIX_EPOCH, currency: Currency::Usd, as_of: None };
+    let product = format!(r#"{{"sku":"{sku}","title":"Thing {sku}","price_cents":199,"stock":9}}"#);
+    light.good(Found::new(serde_json::from_str(&product).unwrap(), ""))
+}
+
+fn goods(skus: &[&str]) -> Goods {
+    Goods { title: "things".into(), goods: skus.iter().map(|sku| good(sku)).collect(), ..Goods::default() }
+}
+
+/// A turn that leaves `pieces` of one thing on the list.
+fn turned(intent: Intent, by_words: bool, found: &[&str], pieces: u32) -> Answer {
+    let order: Vec<OrderLine> = (pieces > 0)
+        .then(|| OrderLine {
+            sku: Sku::new("a").unwrap(),
+            title: "Thing a".into(),
+            quantity: pieces,
+            options: BTreeMap::new(),
+            defaults: BTreeMap::new(),
+        })
+        .into_iter()
+        .collect();
+    let line = |line: &OrderLine| list::Line {
+        card: good("a").card,
+        quantity: line.quantity,
+        options: Vec::new(),
+        defaults: Vec::new(),
+        price: None,
+        place: 0,
+    };
+    let list = list::Model { lines: order.iter().map(line).collect(), ..list::Model::default() };
+    Answer::Turn(Box::new(Turned {
+        intent,
+        by_words,
+        reply: "Here you are.".into(),
+        goods: goods(found),
+        order,
+        list,
+        way: None,
+        compared: Vec::new(),
+        call: None,
+    }))
+}
+
+impl Kiosk {
+    /// Nobody is there, and the catalog is not open yet.
+    fn bare() -> Self {
+        let rules = Rules {
+            language: Language::English,
+            ask_after: Duration::from_secs(60),
+            erase_after: Duration::from_secs(20),
+            pin: "4711".into(),
+        };
+        Self { state: State::new(rules, "Shop", "Ask at the desk."), now: Duration::ZERO }
+    }
+
+    /// Somebody woke it.
+    fn awake() -> Self {
+        let mut kiosk = Self::bare();
+        let welcome = Welcome { store: "Shop".into(), sound: true, printable: true, ..Welcome::default() };
+        kiosk.event(Event::Welcomed(Box::new(welcome)));
+        kiosk.touch(Touch::Woken(None));
+        kiosk
+    }
+
+    fn event(&mut self, event: Event) -> Vec<Command> {
+        self.state.update(event, self.now)
+    }
+
+    fn touch(&mut self, touch: Touch) -> Vec<Command> {
+        self.event(Event::Touched(touch))
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        self.event(Event::Answered(ticket, Box::new(answer)));
+    }
+
+    /// Time goes on to `seconds` since the start, a tick a second.
+    fn until(&mut self, seconds: u64) -> Vec<Command> {
+        let mut commands = Vec::new();
+        while self.now < Duration::from_secs(seconds) {
+            self.now += Duration::from_secs(1);
+            commands.extend(self.event(Event::Tick));
+        }
+        commands
+    }
+
+    fn page(&self) -> Page {
+        self.state.screen.chrome.page
+    }
+}
+
+fn ticket(commands: &[Command]) -> Ticket {
+    commands
+        .iter()
+        .find_map(|command| match command {
+            Command::Ask(ticket, _) | Command::Call(ticket, _) | Command::Browse(ticket, _) => Some(*ticket),
+            _ => None,
+        })
+        .unwrap()
+}
+
+fn sku(text: &str) -> Sku {
+    Sku::new(text).unwrap()
+}
+
+#[test]
+fn typing_leads_to_results_and_back_leads_home() {
+    let mut kiosk = Kiosk::awake();
+    assert_eq!(kiosk.page(), Page::Home);
+    assert_eq!(kiosk.touch(Touch::Typed), [Command::FillSearch(String::new())]);
+    let asked = kiosk.touch(Touch::Submitted("oat milk".into()));
+    assert!(matches!(&asked[..], [Command::Ask(_, words)] if words == "oat milk"));
+    assert!(kiosk.state.screen.chrome.busy);
+    kiosk.answer(ticket(&asked), turned(Intent::Find, true, &["a", "b"], 0));
+    assert_eq!((kiosk.page(), kiosk.state.screen.results.cards.len()), (Page::Results, 2));
+    assert!(!kiosk.state.screen.chrome.busy);
+    kiosk.touch(Touch::Back);
+    assert_eq!(kiosk.page(), Page::Home, "what was typed is not gone back to");
+    assert!(!kiosk.state.screen.chrome.can_back);
+    assert!(kiosk.touch(Touch::Submitted("  ".into())).is_empty());
+}
+
+#[test]
+fn back_shows_each_page_as_it_was() {
+    let mut kiosk = Kiosk::awake();
+    let first = kiosk.touch(Touch::CategoryOpened("Dairy".into()));
+    kiosk.answer(ticket(&first), Answer::Goods(goods(&["a", "b", "c", "d"])));
+    kiosk.touch(Touch::Narrowed("cheapest".into()));
+    let second = kiosk.touch(Touch::OffersOpened);
+    kiosk.answer(ticket(&second), Answer::Goods(goods(&["x"])));
+    assert_eq!(kiosk.state.screen.results.cards.len(), 1);
+    kiosk.touch(Touch::Back);
+    let results = &kiosk.state.screen.results;
+    assert_eq!((kiosk.page(), results.cards.len()), (Page::Results, 4));
+    assert!(results.facets.iter().any(|facet| facet.key == "cheapest" && facet.chosen));
+}
+
+#[test]
+fn an_answer_that_was_left_turns_no_page() {
+    let mut kiosk = Kiosk::awake();
+    let asked = kiosk.touch(Touch::CategoryOpened("Dairy".into()));
+    kiosk.touch(Touch::HelpOpened);
+    kiosk.touch(Touch::Back);
+    kiosk.answer(ticket(&asked), Answer::Goods(goods(&["a"])));
+    assert_eq!(kiosk.page(), Page::Home);
+}
+
+#[test]
+fn every_touch_on_the_list_counts_whatever_was_asked_since() {
+    let mut kiosk = Kiosk::awake();
+    let first = kiosk.touch(Touch::Added(sku("a")));
+    assert!(matches!(&first[..], [Command::Call(_, tool)] if matches!(**tool, Tool::AddToList { .. })));
+    let second = kiosk.touch(Touch::Added(sku("a")));
+    kiosk.answer(ticket(&first), turned(Intent::Add, false, &["a"], 1));
+    kiosk.answer(ticket(&second), turned(Intent::Add, false, &["a"], 2));
+    assert_eq!((kiosk.page(), kiosk.state.screen.chrome.pieces), (Page::Home, 2));
+    assert_eq!(kiosk.state.screen.chrome.notice, Some(Notice::Added("things".into())));
+    assert!(kiosk.state.screen.chrome.undoable);
+    kiosk.until(8);
+    assert_eq!(kiosk.state.screen.chrome.notice, None, "a notice goes by itself");
+}
+
+#[test]
+fn cards_show_what_is_on_the_list() {
+    let mut kiosk = Kiosk::awake();
+    let opened = kiosk.touch(Touch::CategoryOpened("Dairy".into()));
+    kiosk.answer(ticket(&opened), Answer::Goods(goods(&["a", "b"])));
+    let added = kiosk.touch(Touch::Added(sku("a")));
+    kiosk.answer(ticket(&added), turned(Intent::Add, false, &["a"], 3));
+    let listed: Vec<u32> = kiosk.state.screen.results.cards.iter().map(|card| card.listed).collect();
+    assert_eq!(listed, [3, 0]);
+}
+
+#[test]
+fn nothing_of_a_visit_outlasts_it() {
+    let mut kiosk = Kiosk::awake();
+    let before = {
+        let mut fresh = Kiosk::awake();
+        fresh.touch(Touch::Ended);
+        fresh.state.screen
+    };
+    kiosk.touch(Touch::LargeToggled);
+    kiosk.touch(Touch::ContrastToggled);
+    kiosk.touch(Touch::LanguageChosen(Language::German));
+    kiosk.touch(Touch::VolumeStepped(3));
+    let added = kiosk.touch(Touch::Added(sku("a")));
+    kiosk.answer(ticket(&added), turned(Intent::Add, false, &["a"], 3));
+    let asked = kiosk.touch(Touch::Asked("something private".into()));
+    let late = kiosk.touch(Touch::CategoryOpened("Dairy".into()));
+    kiosk.answer(ticket(&asked), turned(Intent::Find, true, &["a"], 3));
+    assert_eq!(kiosk.touch(Touch::Ended), [Command::Silence], "it is asked first: there is a list");
+    let ended = kiosk.touch(Touch::Ended);
+    assert!(ended.contains(&Command::Forget(State::session(1))), "{ended:?}");
+    assert!(ended.contains(&Command::Silence));
+    assert!(ended.contains(&Command::FillSearch(String::new())), "what was typed is gone");
+    assert_eq!(kiosk.state.screen, before);
+    kiosk.answer(ticket(&late), Answer::Goods(goods(&["a"])));
+    kiosk.answer(ticket(&late), turned(Intent::Add, false, &["a"], 9));
+    assert_eq!(kiosk.state.screen, before, "an answer to the one who left is seen by nobody");
+    kiosk.touch(Touch::Woken(None));
+    kiosk.touch(Touch::ListOpened);
+    assert!(kiosk.state.screen.list.lines.is_empty());
+    assert_eq!(kiosk.state.screen.chrome.pieces, 0);
+}
+
+#[test]
+fn an_idle_visit_is_asked_for_and_then_erased() {
+    let mut kiosk = Kiosk::awake();
+    kiosk.until(59);
+    assert_eq!(kiosk.state.screen.chrome.idle_seconds, None);
+    kiosk.until(60);
+    assert_eq!(kiosk.state.screen.chrome.idle_seconds, Some(20));
+    kiosk.until(70);
+    assert_eq!(kiosk.state.screen.chrome.idle_seconds, Some(10));
+    kiosk.touch(Touch::Stayed);
+    assert_eq!(kiosk.state.screen.chrome.idle_seconds, None);
+    kiosk.until(149);
+    assert_eq!(kiosk.page(), Page::Home);
+    let commands = kiosk.until(150);
+    assert_eq!(kiosk.page(), Page::Attract);
+    assert!(commands.contains(&Command::Forget(State::session(1))));
+    assert!(kiosk.until(400).is_empty(), "nobody is asked who is not there");
+}
+
+#[test]
+fn a_list_is_not_lost_by_a_slip_of_the_finger() {
+    let mut kiosk = Kiosk::awake();
+    kiosk.until(100);
+    kiosk.touch(Touch::Woken(None));
+    let added = kiosk.touch(Touch::Added(sku("a")));
+    kiosk.answer(ticket(&added), turned(Intent::Add, false, &["a"], 3));
+    assert_eq!(kiosk.touch(Touch::Ended), [Command::Silence]);
+    assert_eq!(kiosk.state.screen.chrome.idle_seconds, Some(20), "it is asked first");
+    kiosk.touch(Touch::Stayed);
+    assert_eq!((kiosk.page(), kiosk.state.screen.chrome.pieces), (Page::Home, 3));
+    // As a finger does it: a press, then the touch.
+    kiosk.touch(Touch::Presence);
+    kiosk.touch(Touch::Ended);
+    kiosk.touch(Touch::Presence);
+    assert!(!kiosk.touch(Touch::Ended).is_empty());
+    assert_eq!(kiosk.page(), Page::Attract);
+}
+
+#[test]
+fn speaking_is_no_idling() {
+    let mut kiosk = Kiosk::awake();
+    kiosk.until(50);
+    kiosk.event(Event::Spoke { visit: 1, caption: Some("A long answer".into()) });
+    kiosk.event(Event::Spoke { visit: 0, caption: Some("For somebody else".into()) });
+    kiosk.until(200);
+    assert_eq!(kiosk.page(), Page::Home);
+    assert_eq!(kiosk.state.screen.chrome.caption, "A long answer");
+    kiosk.event(Event::Spoke { visit: 1, caption: None });
+    kiosk.until(259);
+    assert_eq!(kiosk.state.screen.chrome.idle_seconds, None, "counted from the end of it");
+    kiosk.until(260);
+    assert_eq!(kiosk.state.screen.chrome.idle_seconds, Some(20));
+}
+
+#[test]
+fn without_a_catalog_the_screen_says_so_until_it_is_there() {
+    let mut kiosk = Kiosk::bare();
+    assert!(kiosk.touch(Touch::Woken(None)).is_empty());
+    assert_eq!((kiosk.page(), kiosk.state.screen.outage.outage), (Page::Outage, Outage::Starting));
+    kiosk.event(Event::CatalogFailed);
+    assert_eq!(kiosk.state.screen.outage.outage, Outage::Catalog);
+    assert_eq!(kiosk.touch(Touch::Retried), [Command::OpenCatalog]);
+    kiosk.touch(Touch::StaffCalled);
+    let told = Some(Notice::Said("Ask at the desk.".into()));
+    assert_eq!(kiosk.state.screen.chrome.notice, told, "a call that cannot be made is not promised");
+    kiosk.event(Event::Welcomed(Box::new(Welcome { store: "Shop".into(), ..Welcome::default() })));
+    assert_eq!(kiosk.page(), Page::Home, "who waited is served");
+}
+
+#[test]
+fn four_are_compared_and_no_more() {
+    let mut kiosk = Kiosk::awake();
+    let opened = kiosk.touch(Touch::OffersOpened);
+    kiosk.answer(ticket(&opened), Answer::Goods(goods(&["a", "b", "c", "d", "e"])));
+    for name in ["a", "b", "c", "d"] {
+        kiosk.touch(Touch::CompareToggled(sku(name)));
+    }
+    assert_eq!(kiosk.state.screen.chrome.notice, None);
+    kiosk.touch(Touch::CompareToggled(sku("e")));
+    assert_eq!(kiosk.state.screen.chrome.notice, Some(Notice::ComparedMost));
+    kiosk.touch(Touch::CompareToggled(sku("a")));
+    let compared = kiosk.touch(Touch::Compared);
+    let [Command::Browse(_, Browse::Compare(skus))] = &compared[..] else { panic!("{compared:?}") };
+    assert_eq!(skus, &[sku("b"), sku("c"), sku("d")]);
+}
+
+#[test]
+fn staff_come_in_by_the_pin_alone() {
+    let mut kiosk = Kiosk::awake();
+    assert!(kiosk.touch(Touch::EnginesRestarted).is_empty());
+    kiosk.touch(Touch::Held);
+    assert_eq!(kiosk.page(), Page::Maintenance);
+    for digit in "4710".chars() {
+        kiosk.touch(Touch::PinKey(Some(digit)));
+    }
+    assert_eq!(kiosk.state.screen.maintenance.gate, Gate::Wrong);
+    assert!(kiosk.touch(Touch::Rechecked).is_empty());
+    let mut commands = Vec::new();
+    for digit in "4711".chars() {
+        commands = kiosk.touch(Touch::PinKey(Some(digit)));
+    }
+    assert_eq!((kiosk.state.screen.maintenance.gate, &commands[..]), (Gate::Open, &[Command::Check][..]));
+    kiosk.touch(Touch::Locked);
+    assert_eq!((kiosk.page(), kiosk.state.screen.maintenance.gate), (Page::Attract, Gate::Locked));
+    // Who came upon the gate by chance loses nothing.
+    kiosk.touch(Touch::Woken(None));
+    kiosk.touch(Touch::HelpOpened);
+    kiosk.touch(Touch::Held);
+    kiosk.touch(Touch::Locked);
+    assert_eq!(kiosk.page(), Page::Help);
+}
+
+#[test]
+fn a_scan_wakes_the_kiosk_and_opens_the_product() {
+    let mut kiosk = Kiosk::awake();
+    kiosk.touch(Touch::Ended);
+    let scanned = kiosk.touch(Touch::Scanned("4006381333931".into()));
+    assert!(matches!(&scanned[..], [Command::Browse(_, Browse::Scanned(code))] if code == "4006381333931"));
+    assert_eq!(kiosk.page(), Page::Home);
+    kiosk.answer(ticket(&scanned), Answer::UnknownCode);
+    assert_eq!(kiosk.state.screen.chrome.notice, Some(Notice::UnknownCode));
+}
+
+#[test]
+fn thanks_end_the_visit() {
+    let mut kiosk = Kiosk::awake();
+    kiosk.touch(Touch::Confirmed);
+    assert_eq!(kiosk.page(), Page::Feedback);
+    assert!(kiosk.touch(Touch::Thumbed(Thumb::Down)).is_empty(), "a reason is asked for first");
+    let verdict = Command::Feedback { thumb: Thumb::Down, reason: Reason::TooSlow };
+    assert_eq!(kiosk.touch(Touch::Reasoned(Reason::TooSlow)), [verdict]);
+    kiosk.until(8);
+    assert_eq!(kiosk.page(), Page::Attract);
+}
+
+#[test]
+fn who_goes_on_after_thanks_is_not_sent_away() {
+    let mut kiosk = Kiosk::awake();
+    kiosk.touch(Touch::Confirmed);
+    kiosk.touch(Touch::Thumbed(Thumb::Up));
+    kiosk.touch(Touch::ListOpened);
+    kiosk.until(30);
+    assert_eq!(kiosk.page(), Page::List);
+}
+
+#[test]
+fn what_was_not_done_is_not_told_as_done() {
+    let mut kiosk = Kiosk::awake();
+    let added = kiosk.touch(Touch::Added(sku("gone")));
+    kiosk.answer(ticket(&added), turned(Intent::Add, false, &[], 0));
+    assert_eq!(kiosk.state.screen.chrome.notice, Some(Notice::Said("Here you are.".into())));
+    assert!(!kiosk.state.screen.chrome.undoable);
+}
+
+#[test]
+fn a_line_is_changed_by_what_it_is_not_by_where_it_was() {
+    let mut kiosk = Kiosk::awake();
+    let added = kiosk.touch(Touch::Added(sku("a")));
+    kiosk.answer(ticket(&added), turned(Intent::Add, false, &["a"], 3));
+    let stepped = kiosk.touch(Touch::LineStepped(0, -1));
+    assert!(matches!(&stepped[..], [Command::Edit { line, by: Some(-1), .. }] if line.sku == sku("a")));
+    assert!(kiosk.touch(Touch::LineRemoved(7)).is_empty());
+}
+
+#[test]
+fn a_catalog_that_cannot_be_read_for_once_ends_no_visit() {
+    let mut kiosk = Kiosk::awake();
+    kiosk.touch(Touch::HelpOpened);
+    kiosk.event(Event::CatalogFailed);
+    assert_eq!(kiosk.page(), Page::Help);
+}
+
+#[test]
+fn no_order_of_touches_breaks_a_visit() {
+    let touches = || {
+        vec![
+            Touch::Woken(None),
+            Touch::Back,
+            Touch::Home,
+            Touch::Ended,
+            Touch::ListOpened,
+            Touch::MapOpened,
+            Touch::HelpOpened,
+            Touch::ForYouOpened,
+            Touch::ConsentOpened,
+            Touch::Consented(true),
+            Touch::NumberEntered("123".into()),
+            Touch::Spoke,
+            Touch::Typed,
+            Touch::SheetOpened(Sheet::Access),
+            Touch::LargeToggled,
+            Touch::ReadAloud,
+            Touch::Held,
+            Touch::PinKey(Some('4')),
+            Touch::CategoryOpened("Dairy".into()),
+            Touch::Asked("milk".into()),
+            Touch::Edited("mi".into()),
+            Touch::Opened(sku("a")),
+            Touch::Added(sku("b")),
+            Touch::CompareToggled(sku("a")),
+            Touch::Compared,
+            Touch::Narrowed("stock".into()),
+            Touch::Stepped(-5),
+            Touch::OptionChosen("size".into(), "large".into()),
+            Touch::ShownAdded,
+            Touch::ShownLocated,
+            Touch::LineStepped(7, -1),
+            Touch::LineRemoved(0),
+            Touch::Printed,
+            Touch::WayShown,
+            Touch::Confirmed,
+            Touch::Agreed(true),
+            Touch::Thumbed(Thumb::Up),
+            Touch::Scanned("4006381333931".into()),
+        ]
+    };
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut kiosk = Kiosk::awake();
+    let mut open: Vec<Ticket> = Vec::new();
+    for _ in 0..20_000 {
+        let all = touches();
+        let commands = match random.u8(..10) {
+            0..6 => kiosk.touch(all[random.usize(..all.len())].clone()),
+            6..9 if !open.is_empty() => {
+                let ticket = open.swap_remove(random.usize(..open.len()));
+                let answer = match random.u8(..5) {
+                    0 => Answer::Goods(goods(&["a", "b"])),
+                    1 => turned(Intent::Add, random.bool(), &["a"], random.u32(..4)),
+                    2 => turned(Intent::Find, true, &[], random.u32(..4)),
+                    3 => Answer::Failed("no".into()),
+                    _ => Answer::Compared(Vec::new()),
+                };
+                kiosk.answer(ticket, answer);
+                Vec::new()
+            }
+            _ => {
+                let seconds = kiosk.now.as_secs() + random.u64(..30);
+                kiosk.until(seconds)
+            }
+        };
+        open.extend(commands.iter().filter_map(|command| match command {
+            Command::Ask(ticket, _) | Command::Call(ticket, _) | Command::Browse(ticket, _) => Some(*ticket),
+            _ => None,
+        }));
+        open.truncate(20);
+        let screen = &kiosk.state.screen;
+        assert_eq!(screen.chrome.pieces, screen.list.pieces());
+        if screen.chrome.page == Page::Attract {
+            assert!(
+                screen.list.lines.is_empty() && screen.results.cards.is_empty() && screen.product.is_none()
+            );
+            assert_eq!(screen.chrome.access, Default::default());
+        }
+        let ends = matches!(screen.chrome.page, Page::Home | Page::Attract | Page::Maintenance);
+        assert!(
+            screen.chrome.can_back || ends || screen.chrome.page == Page::Outage,
+            "{:?} is a dead end",
+            screen.chrome.page
+        );
+    }
+}
