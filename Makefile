@@ -16,17 +16,25 @@ OUT := $(CARGO_TARGET_DIR)/demo
 
 # What the build and the kiosk need from Debian; each is installed only when missing.
 PACKAGES := build-essential cmake clang libclang-dev pkg-config libasound2-dev \
-            libespeak-ng1 espeak-ng-data ca-certificates
+            libespeak-ng1 espeak-ng-data ca-certificates \
+            libfontconfig-dev libxkbcommon-dev libinput-dev libudev-dev libgbm-dev \
+            libx11-6 libx11-xcb1 libxcursor1 libxi6 libxrandr2 libxkbcommon-x11-0 libegl1 libgl1
+# What the tests need besides: a display without a monitor, a pointer and keys for it.
+TEST_PACKAGES := xvfb xdotool
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help packages build models demo test test-full lint eval replay bench bench-noise bench-search tune-search tune-intents doctor clean
+.PHONY: help packages build models demo test test-full lint eval replay bench bench-noise bench-screen bench-search gallery tune-search tune-intents doctor clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# //'
 
+# $(WANTED) is what is looked for; `make test` looks for more.
+WANTED := $(PACKAGES)
+test test-full bench-screen: WANTED := $(PACKAGES) $(TEST_PACKAGES)
+
 packages:
 	@missing=()
-	for package in $(PACKAGES); do
+	for package in $(WANTED); do
 	  dpkg-query -W -f='$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$$package")
 	done
 	python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
@@ -42,7 +50,7 @@ build: packages
 	# Cargo takes two clones that share a target folder for one and compares file
 	# times only: after a build in another clone, this one's files count as new.
 	if [ "$$(cat "$(CARGO_TARGET_DIR)/clone" 2>/dev/null)" != "$(CURDIR)" ]; then
-	  find src tests -name '*.rs' -exec touch {} +
+	  find src tests ui -name '*.rs' -exec touch {} +
 	  echo "$(CURDIR)" > "$(CARGO_TARGET_DIR)/clone"
 	fi
 	echo "Building (the first time takes some minutes) ..."
@@ -66,6 +74,12 @@ demo: models
 	  $(AISLE) ask "where can I find gluten free pasta" --play >/dev/null || true
 	fi
 	echo "Ask it yourself:  $(AISLE) ask \"do you have oat milk\""
+	if [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ]; then
+	  echo "The kiosk's window opens; close it to end."
+	  $(AISLE) run
+	else
+	  echo "The kiosk's screen, where there is a display:  $(AISLE) run"
+	fi
 
 lint:
 	@cargo fmt --check
@@ -78,6 +92,7 @@ test: models lint
 	@cargo test --release --locked
 
 # All checks, then the evaluation: what takes longer than `make test` should.
+test-full: export AISLE_SOAK := 2000
 test-full: test eval
 
 # Answer quality and latency; reads $$AISLE_EVAL_DATA, else the shipped cases.
@@ -104,7 +119,15 @@ tune-search: models
 tune-intents: models
 	@cargo bench --locked --bench tune-intents
 
-bench: eval bench-search
+# Pictures of every page, into ui/pictures.
+gallery: build
+	@cargo bench --locked --bench gallery
+
+# The screen: time to the first frame, frames a second while scrolling 200 cards, memory.
+bench-screen: models
+	@cargo bench --locked --bench screen
+
+bench: eval bench-search bench-screen
 
 doctor: build
 	@$(AISLE) doctor

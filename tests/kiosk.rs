@@ -1,0 +1,198 @@
+//! Whole visits on the real screen: the program's window on a real display, touched and
+//! typed at, with the real catalog and models. What is seen is compared with what was
+//! judged good once (tests/screens); every picture is left in the target folder's
+//! tmp/screens.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+#[path = "common/display.rs"]
+mod display;
+
+use common::{Kiosk, repository, text};
+use display::{Display, Screen};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Places on the portrait screen.
+const DOCK_SEARCH: (u32, u32) = (330, 1855);
+const DOCK_MAP: (u32, u32) = (709, 1855);
+const DOCK_LIST: (u32, u32) = (958, 1855);
+const BACK: (u32, u32) = (90, 54);
+const START_OVER: (u32, u32) = (915, 54);
+/// "Erase it now", of the question that is laid over a page.
+const ERASE: (u32, u32) = (540, 1100);
+const FIRST_CARD: (u32, u32) = (250, 450);
+
+fn portrait() -> Display {
+    Display::new(1080, 1920)
+}
+
+fn visit(settings: &str) -> Screen {
+    let screen = Screen::start(Kiosk::with_demo_store(), portrait(), settings, None);
+    screen.wait_for_log("answering turns");
+    screen
+}
+
+impl Screen {
+    fn tap(&self, (x, y): (u32, u32)) {
+        self.display.tap(x, y);
+    }
+
+    fn wake(&self) {
+        self.tap((540, 1200));
+        self.display.settled();
+    }
+
+    fn search(&self, words: &str) {
+        self.tap(DOCK_SEARCH);
+        self.display.settled();
+        self.display.type_text(words, 20);
+        self.display.key("Return");
+        self.display.settled();
+    }
+}
+
+#[test]
+fn a_shopper_searches_collects_and_leaves_nothing_behind() {
+    let printed = tempfile::NamedTempFile::new().unwrap();
+    let screen = visit(&format!("print_command = [\"tee\", {:?}]\n", printed.path()));
+    let display = &screen.display;
+    display.looks_like("attract", 0.0, 0.2);
+    screen.wake();
+    display.looks_like("home", 0.0, 1.0);
+    screen.tap(DOCK_SEARCH);
+    display.settled();
+    display.type_text("oat mi", 20);
+    display.looks_like("search", 0.1, 1.0);
+    display.type_text("lk", 20);
+    display.key("Return");
+    display.looks_like("results", 0.0, 1.0);
+    screen.tap(FIRST_CARD);
+    display.looks_like("product", 0.0, 1.0);
+    screen.tap(DOCK_MAP);
+    display.looks_like("map", 0.0, 1.0);
+    screen.tap(BACK);
+    display.looks_like("product", 0.0, 1.0);
+    screen.tap(BACK);
+    display.looks_like("results", 0.0, 1.0);
+    screen.search("add two oat milks and a lemon to my list");
+    display.looks_like("list", 0.0, 0.88);
+    // A list is not thrown away by one touch.
+    screen.tap(START_OVER);
+    sleep(Duration::from_millis(500));
+    screen.tap(ERASE);
+    display.looks_like("attract", 0.0, 0.2);
+    screen.wake();
+    screen.tap(DOCK_LIST);
+    display.looks_like("list-empty", 0.0, 1.0);
+}
+
+#[test]
+fn touch_works_while_every_engine_is_down() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let kiosk = Kiosk::with_demo_store();
+    let screen = Screen::start(kiosk, portrait(), "", nowhere.path().to_str());
+    screen.wait_for_log("by touch alone");
+    screen.wait_for_log("answering turns");
+    screen.wake();
+    screen.search("oat milk");
+    screen.display.looks_like("results", 0.0, 1.0);
+}
+
+#[test]
+fn an_idle_visit_is_asked_for_and_erased() {
+    let screen = visit("ask_seconds = 10\nerase_seconds = 5\n");
+    screen.wake();
+    screen.search("oat milk");
+    screen.tap(FIRST_CARD);
+    let left = Instant::now();
+    screen.display.settled();
+    sleep(Duration::from_secs(11).saturating_sub(left.elapsed()));
+    let asking = screen.display.picture();
+    assert!(asking.get_pixel(20, 1000)[0] < 140, "the page is veiled while it is asked");
+    // Whoever is there stays: a touch anywhere beside the question.
+    screen.tap((540, 1700));
+    sleep(Duration::from_secs(7));
+    screen.display.looks_like("product", 0.0, 1.0);
+    sleep(Duration::from_secs(10));
+    screen.display.looks_like("attract", 0.0, 0.2);
+}
+
+#[test]
+fn a_kiosk_without_a_catalog_says_so_and_goes_on_when_it_comes() {
+    let screen = Screen::start(Kiosk::empty(), portrait(), "", None);
+    screen.wait_for_log("no catalog yet");
+    screen.display.looks_like("outage", 0.0, 1.0);
+    let store = repository("firmware-config/demo-store/catalog.jsonl");
+    let imported = screen.kiosk.run(&["catalog", "import", store.to_str().unwrap(), "--as-of", "now"]);
+    assert!(imported.status.success(), "{}", text(&imported.stderr));
+    screen.wait_for_log("answering turns");
+    sleep(Duration::from_secs(1));
+    screen.display.looks_like("home", 0.0, 1.0);
+}
+
+#[test]
+fn a_scanned_product_is_shown_whatever_holds_the_focus() {
+    let screen = visit("");
+    screen.display.type_text("2000300010219\n", 2);
+    sleep(Duration::from_millis(500));
+    screen.display.looks_like("scanned", 0.0, 1.0);
+    // The Enter of a scan presses no button.
+    for _ in 0..3 {
+        screen.display.key("Tab");
+    }
+    screen.display.type_text("2000300010219\n", 2);
+    sleep(Duration::from_millis(500));
+    screen.tap((540, 1240));
+    screen.display.looks_like("scanned", 0.1, 1.0);
+}
+
+#[test]
+fn staff_hold_the_shops_name_and_type_the_pin() {
+    let screen = visit("pin = \"4711\"\n");
+    screen.wake();
+    screen.display.press(180, 54, 5.5);
+    screen.display.looks_like("pin", 0.0, 1.0);
+    let locked = screen.display.picture();
+    let keys = [(302, 799), (302, 931), (302, 666), (302, 666)];
+    for key in keys {
+        screen.tap(key);
+    }
+    let changed = |picture: &image::RgbImage| {
+        picture.pixels().zip(locked.pixels()).filter(|(own, before)| own != before).count() > 50_000
+    };
+    screen.wait_for(changed, "the page behind the PIN");
+    // Its figures differ from run to run; the way out is where it was.
+    screen.tap(START_OVER);
+    assert!(!screen.log().contains("panicked"), "{}", screen.log());
+}
+
+#[test]
+fn random_touches_leave_the_kiosk_standing() {
+    let touches: u32 = std::env::var("AISLE_SOAK").ok().and_then(|n| n.parse().ok()).unwrap_or(400);
+    let mut screen = visit("");
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut settled = 0;
+    for n in 0..touches {
+        let at = |random: &mut fastrand::Rng| (random.u32(0..1080), random.u32(0..1920));
+        let (from, to) = (at(&mut random), at(&mut random));
+        match random.u8(..5) {
+            0 => screen.display.drag(from, to),
+            _ => screen.display.tap(from.0, from.1),
+        }
+        if n == touches / 4 {
+            settled = screen.memory();
+        }
+        assert!(screen.is_running(), "after {n} touches: {}", screen.log());
+    }
+    let grown = screen.memory().saturating_sub(settled);
+    // Photographs fill their cache meanwhile, which is bounded.
+    assert!(grown < 120, "{grown} MB more than after a quarter of the touches");
+    assert!(!screen.log().contains("panicked"), "{}", screen.log());
+    screen.tap(START_OVER);
+    sleep(Duration::from_millis(600));
+    screen.display.key("Escape");
+    // It answers still.
+    screen.wait_for(|picture| picture.get_pixel(540, 1000).0 != [0, 0, 0], "a picture");
+}

@@ -1,0 +1,282 @@
+//! The screen as assistive technology and fingers find it: every page, in every format,
+//! language and mode, drawn by Slint's testing backend and walked element by element.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use aisle::view::touch::Touch;
+use aisle::view::ui::{AppWindow, Chrome, Contrast, Page, Sheet, Theme, Words};
+use aisle::view::window::{Brand, Window};
+use i_slint_backend_testing::{AccessibleRole, ElementHandle, ElementQuery};
+use slint::platform::PointerEventButton;
+use slint::{ComponentHandle, LogicalSize};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+const PAGES: [Page; 15] = [
+    Page::Attract,
+    Page::Home,
+    Page::Search,
+    Page::Listening,
+    Page::Results,
+    Page::Product,
+    Page::Compare,
+    Page::List,
+    Page::Map,
+    Page::ForYou,
+    Page::Feedback,
+    Page::Consent,
+    Page::Help,
+    Page::Outage,
+    Page::Maintenance,
+];
+const FORMATS: [(f32, f32); 3] = [(1080.0, 1920.0), (1280.0, 800.0), (1920.0, 1080.0)];
+/// Smallest edge of a touch target, in pixels.
+const TARGET: f32 = 60.0;
+
+struct Screen {
+    window: Rc<Window>,
+    touches: Rc<RefCell<Vec<Touch>>>,
+}
+
+impl Screen {
+    fn open() -> Self {
+        i_slint_backend_testing::init_no_event_loop();
+        let touches = Rc::new(RefCell::new(Vec::new()));
+        let seen = Rc::clone(&touches);
+        let brand = Brand {
+            colour: [15, 92, 74],
+            highlight: [197, 58, 24],
+            font: "Inter".into(),
+            display_font: "Inter Display".into(),
+            logo: None,
+            photos: "firmware-config/demo-store/photos".into(),
+            fullscreen: false,
+            size: None,
+        };
+        let window = Window::open(&brand, move |touch| seen.borrow_mut().push(touch)).unwrap();
+        Self { window, touches }
+    }
+
+    fn ui(&self) -> &AppWindow {
+        self.window.component()
+    }
+
+    /// The pages' own preview data, which is what the previewer shows, on `page`.
+    fn turn_to(&self, page: Page, format: (f32, f32)) {
+        self.ui().window().set_size(LogicalSize::new(format.0, format.1));
+        self.ui().global::<Chrome>().set_page(page);
+        i_slint_backend_testing::mock_elapsed_time(std::time::Duration::from_millis(500));
+    }
+
+    fn elements(&self) -> Vec<ElementHandle> {
+        ElementQuery::from_root(self.ui()).match_descendants().find_all()
+    }
+
+    fn buttons(&self) -> Vec<ElementHandle> {
+        let is_button = |element: &ElementHandle| element.accessible_role() == Some(AccessibleRole::Button);
+        self.elements().into_iter().filter(is_button).collect()
+    }
+
+    fn button(&self, label: &str) -> ElementHandle {
+        let named = |element: &ElementHandle| element.accessible_label().is_some_and(|own| own == label);
+        self.buttons().into_iter().find(named).unwrap_or_else(|| panic!("no button is called {label:?}"))
+    }
+
+    fn taken(&self) -> Vec<Touch> {
+        self.touches.borrow_mut().drain(..).filter(|touch| *touch != Touch::Presence).collect()
+    }
+}
+
+#[test]
+fn every_control_has_a_name_and_room_for_a_finger() {
+    let screen = Screen::open();
+    let mut seen = 0;
+    for format in FORMATS {
+        for large in [false, true] {
+            screen.ui().global::<Theme>().set_large_text(large);
+            for page in PAGES {
+                screen.turn_to(page, format);
+                for button in screen.buttons() {
+                    let label = button.accessible_label().unwrap_or_default();
+                    let size = button.size();
+                    let place = format!("{page:?} at {format:?}, large text {large}: {label:?}");
+                    assert!(
+                        !label.trim().is_empty(),
+                        "{page:?} has a control without a name, at {:?}",
+                        button.absolute_position()
+                    );
+                    assert!(size.width >= TARGET - 0.5 && size.height >= TARGET - 0.5, "{place} is {size:?}");
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(seen > 500, "{seen} controls were seen");
+}
+
+#[test]
+fn a_touch_says_what_was_touched_by_finger_and_by_assistive_technology() {
+    let screen = Screen::open();
+    screen.turn_to(Page::Results, FORMATS[0]);
+    screen.button("Help").invoke_accessible_default_action();
+    assert_eq!(screen.taken(), [Touch::HelpOpened]);
+    screen.button("Start over").mock_single_click(PointerEventButton::Left);
+    assert_eq!(screen.taken(), [Touch::Ended]);
+    screen.button("Put Organic Oat Milk 1 L on the list").mock_single_click(PointerEventButton::Left);
+    let added = screen.taken();
+    assert!(matches!(&added[..], [Touch::Added(sku)] if sku.as_str() == "1"), "{added:?}");
+    screen.turn_to(Page::Feedback, FORMATS[0]);
+    screen.button("Yes, thank you").mock_single_click(PointerEventButton::Left);
+    assert!(matches!(screen.taken()[..], [Touch::Thumbed(_)]));
+}
+
+#[test]
+fn a_scan_is_told_from_typing() {
+    let screen = Screen::open();
+    screen.turn_to(Page::Home, FORMATS[0]);
+    screen.ui().show().unwrap();
+    screen.ui().window().dispatch_event(slint::platform::WindowEvent::WindowActiveChanged(true));
+    for key in "4006381333931\n".chars() {
+        screen.ui().window().dispatch_event(slint::platform::WindowEvent::KeyPressed { text: key.into() });
+    }
+    assert_eq!(screen.taken(), [Touch::Scanned("4006381333931".into())]);
+}
+
+#[test]
+fn each_language_has_words_of_its_own_for_every_control() {
+    let screen = Screen::open();
+    let labels = || -> BTreeSet<String> {
+        let mut labels = BTreeSet::new();
+        for page in PAGES {
+            screen.turn_to(page, FORMATS[0]);
+            labels.extend(screen.buttons().iter().filter_map(|own| own.accessible_label()).map(String::from));
+        }
+        // Letters of the keyboard and signs of aisles are the same everywhere.
+        labels.retain(|label| label.chars().count() > 2);
+        labels
+    };
+    let english = labels();
+    for language in ["es", "de", "fr"] {
+        slint::select_bundled_translation(language).unwrap();
+        let own = labels();
+        // Names of products and of languages are.
+        let same = own.intersection(&english).count();
+        assert!(
+            own.len() > 100 && same * 2 < own.len(),
+            "{language}: {same} of {} are as in English",
+            own.len()
+        );
+    }
+    slint::select_bundled_translation("de").unwrap();
+    let words = screen.ui().global::<Words>();
+    assert_eq!(words.invoke_dietary("gluten-free".into()), "Glutenfrei");
+    assert_eq!(words.invoke_dietary("paleo".into()), "paleo", "what has no word is shown as it is");
+}
+
+/// Pairs of message and translation of a gettext file; plural forms one after the other.
+fn messages(language: &str) -> Vec<(String, Vec<String>)> {
+    let path = format!("{}/ui/lang/{language}/LC_MESSAGES/aisle-ui.po", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let quoted = |line: &str| line.split_once('"').unwrap().1.strip_suffix('"').unwrap().to_owned();
+    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+    let mut in_id = false;
+    for line in text.lines() {
+        if line.starts_with("msgid_plural") {
+            in_id = false;
+        } else if line.starts_with("msgid") {
+            found.push((quoted(line), Vec::new()));
+            in_id = true;
+        } else if line.starts_with("msgstr") {
+            found.last_mut().unwrap().1.push(quoted(line));
+            in_id = false;
+        } else if line.starts_with('"') {
+            let (id, own) = found.last_mut().unwrap();
+            if in_id { id.push_str(&quoted(line)) } else { own.last_mut().unwrap().push_str(&quoted(line)) }
+        }
+    }
+    found.retain(|(id, _)| !id.is_empty());
+    found
+}
+
+#[test]
+fn translations_are_whole_and_keep_their_places_for_values() {
+    let places = |text: &str| {
+        let mut found: Vec<String> = text
+            .match_indices('{')
+            .filter_map(|(at, _)| Some(text[at..=at + text[at..].find('}')?].to_owned()))
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    };
+    let mut ids: Vec<Vec<String>> = Vec::new();
+    for language in ["es", "de", "fr"] {
+        let messages = messages(language);
+        assert!(messages.len() > 250, "{language} has {}", messages.len());
+        for (id, own) in &messages {
+            for text in own {
+                assert!(!text.is_empty(), "{language}: {id:?} has no words");
+                assert_eq!(places(text), places(id), "{language}: {id:?} is {text:?}");
+            }
+        }
+        let mut own: Vec<String> = messages.into_iter().map(|(id, _)| id).collect();
+        own.sort();
+        ids.push(own);
+    }
+    assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "all have the same messages");
+}
+
+#[test]
+fn high_contrast_leaves_nothing_grey() {
+    let screen = Screen::open();
+    let theme = screen.ui().global::<Theme>();
+    theme.set_contrast(Contrast::High);
+    for colour in [theme.get_ink(), theme.get_ink_soft(), theme.get_good(), theme.get_bad(), theme.get_line()]
+    {
+        assert_eq!((colour.red(), colour.green(), colour.blue()), (255, 255, 255));
+    }
+    let ground = theme.get_ground();
+    assert_eq!((ground.red(), ground.green(), ground.blue()), (0, 0, 0));
+}
+
+#[test]
+fn everything_is_reached_by_keyboard() {
+    let screen = Screen::open();
+    screen.turn_to(Page::Results, FORMATS[0]);
+    screen.ui().show().unwrap();
+    let window = screen.ui().window();
+    window.dispatch_event(slint::platform::WindowEvent::WindowActiveChanged(true));
+    let key = |text: &str| {
+        window.dispatch_event(slint::platform::WindowEvent::KeyPressed { text: text.into() });
+        window.dispatch_event(slint::platform::WindowEvent::KeyReleased { text: text.into() });
+    };
+    let mut reached = Vec::new();
+    // More often than there are controls, so that it comes around.
+    for _ in 0..60 {
+        key("\t");
+        key("\n");
+        reached.extend(screen.taken());
+    }
+    let sku = |text: &str| aisle::domain::Sku::new(text).unwrap();
+    let mut wanted = vec![
+        Touch::Back,
+        Touch::Home,
+        Touch::HelpOpened,
+        Touch::Ended,
+        Touch::SheetOpened(Sheet::Language),
+        Touch::SheetOpened(Sheet::Access),
+        Touch::Typed,
+        Touch::Spoke,
+        Touch::ListOpened,
+        Touch::MapOpened,
+        Touch::ForYouOpened,
+        Touch::Narrowed("d:vegan".into()),
+    ];
+    for card in ["1", "2", "3"] {
+        wanted.extend([Touch::Opened(sku(card)), Touch::Added(sku(card)), Touch::CompareToggled(sku(card))]);
+    }
+    for touch in wanted {
+        assert!(reached.contains(&touch), "{touch:?} is not reached by Tab and Enter: {reached:?}");
+    }
+}
