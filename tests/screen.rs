@@ -3,33 +3,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "common/pages.rs"]
+mod pages;
+
 use aisle::view::touch::Touch;
 use aisle::view::ui::{AppWindow, Chrome, Contrast, Page, Sheet, Theme, Words};
-use aisle::view::window::{Brand, Window};
+use aisle::view::window::Window;
 use i_slint_backend_testing::{AccessibleRole, ElementHandle, ElementQuery};
+use pages::{PAGES, brand};
 use slint::platform::PointerEventButton;
 use slint::{ComponentHandle, LogicalSize};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-const PAGES: [Page; 15] = [
-    Page::Attract,
-    Page::Home,
-    Page::Search,
-    Page::Listening,
-    Page::Results,
-    Page::Product,
-    Page::Compare,
-    Page::List,
-    Page::Map,
-    Page::ForYou,
-    Page::Feedback,
-    Page::Consent,
-    Page::Help,
-    Page::Outage,
-    Page::Maintenance,
-];
 const FORMATS: [(f32, f32); 3] = [(1080.0, 1920.0), (1280.0, 800.0), (1920.0, 1080.0)];
 /// Smallest edge of a touch target, in pixels.
 const TARGET: f32 = 60.0;
@@ -44,17 +31,7 @@ impl Screen {
         i_slint_backend_testing::init_no_event_loop();
         let touches = Rc::new(RefCell::new(Vec::new()));
         let seen = Rc::clone(&touches);
-        let brand = Brand {
-            colour: [15, 92, 74],
-            highlight: [197, 58, 24],
-            font: "Inter".into(),
-            display_font: "Inter Display".into(),
-            logo: None,
-            photos: "firmware-config/demo-store/photos".into(),
-            fullscreen: false,
-            size: None,
-        };
-        let window = Window::open(&brand, move |touch| seen.borrow_mut().push(touch)).unwrap();
+        let window = Window::open(&brand(), move |touch| seen.borrow_mut().push(touch)).unwrap();
         Self { window, touches }
     }
 

@@ -1,6 +1,7 @@
 //! Photographs that come beside a catalog file: copied into the data folder, where the
 //! screen reads them, each whole or not at all. A photograph that is missing is none.
 
+use crate::domain::product::is_photo_name;
 use crate::store::{Catalog, StoreError};
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,7 +27,7 @@ pub struct Mirrored {
 pub fn mirror(catalog: &Catalog, feed: &Path, to: &Path) -> Result<Mirrored, PicturesError> {
     let mut names = BTreeSet::new();
     catalog.for_each_product(|product| names.extend(product.photo))?;
-    names.retain(|name| is_plain(name));
+    names.retain(|name| is_photo_name(name));
     let from = feed.parent().unwrap_or(Path::new("")).join("photos");
     let mut mirrored = Mirrored { named: names.len(), there: 0 };
     if from.is_dir() && !names.is_empty() {
@@ -56,11 +57,6 @@ pub enum PicturesError {
     Folder(#[source] io::Error),
 }
 
-/// A file name and nothing else.
-fn is_plain(name: &str) -> bool {
-    !name.starts_with('.') && Path::new(name).file_name().is_some_and(|own| own == name)
-}
-
 fn copy(source: &Path, target: &Path) -> io::Result<()> {
     let folder = target.parent().unwrap_or(Path::new("."));
     let mut part = tempfile::NamedTempFile::new_in(folder)?;
@@ -69,17 +65,4 @@ fn copy(source: &Path, target: &Path) -> io::Result<()> {
     part.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
     part.persist(target).map_err(|error| error.error)?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_with_a_folder_is_no_photograph() {
-        assert!(is_plain("milk.jpg"));
-        for odd in ["../milk.jpg", "a/b.jpg", "/milk.jpg", "", ".", "..", ".milk.jpg"] {
-            assert!(!is_plain(odd), "{odd}");
-        }
-    }
 }

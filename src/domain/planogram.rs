@@ -32,6 +32,12 @@ pub struct Area {
     pub shelves: u32,
 }
 
+/// Whether a sign is an aisle's, a number; a counter goes by its name.
+#[must_use]
+pub fn is_aisle(sign: &str) -> bool {
+    sign.chars().all(|c| c.is_ascii_digit())
+}
+
 impl Area {
     /// Where a bay (from 1) is on the floor: bays stand evenly from the first to
     /// the last. A bay that is not told, or is not there, is the area's middle.

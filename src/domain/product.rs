@@ -225,6 +225,13 @@ impl Promotion {
     }
 }
 
+/// Whether a photograph's name is that of a file in the photos' folder: no folder in it,
+/// not hidden.
+#[must_use]
+pub fn is_photo_name(name: &str) -> bool {
+    !name.starts_with('.') && std::path::Path::new(name).file_name().is_some_and(|own| own == name)
+}
+
 impl Availability {
     pub const ALL: [Self; 5] =
         [Self::InStock, Self::OutOfStock, Self::Preorder, Self::Backorder, Self::Discontinued];
@@ -384,6 +391,14 @@ mod tests {
         assert_eq!(pack(330.0, Unit::Ml, 6).unit_price(599), Some(UnitPrice { cents: 303, per: Unit::L }));
         assert_eq!(pack(1.0, Unit::Each, 12).unit_price(360), Some(UnitPrice { cents: 30, per: Unit::Each }));
         assert_eq!(pack(0.0, Unit::G, 1).unit_price(100), None);
+    }
+
+    #[test]
+    fn a_name_with_a_folder_is_no_photograph() {
+        assert!(is_photo_name("milk.jpg"));
+        for odd in ["../milk.jpg", "a/b.jpg", "/milk.jpg", "", ".", "..", ".milk.jpg"] {
+            assert!(!is_photo_name(odd), "{odd}");
+        }
     }
 
     #[test]

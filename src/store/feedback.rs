@@ -37,3 +37,20 @@ impl Catalog {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let give = |useful, reason| {
+            Catalog::open(folder.path()).unwrap().keep_feedback(useful, reason, Timestamp::now()).unwrap();
+        };
+        give(true, None);
+        give(false, Some("too_slow"));
+        give(false, None);
+        assert_eq!(Catalog::open(folder.path()).unwrap().feedback().unwrap(), (1, 2));
+    }
+}

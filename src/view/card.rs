@@ -3,7 +3,7 @@
 
 use super::ui;
 use super::window::{Showing, keep};
-use crate::domain::product::{Unit, UnitPrice};
+use crate::domain::product::UnitPrice;
 use crate::domain::{Cents, Currency, Location, Sku};
 use jiff::civil::Date;
 use slint::{ModelRc, SharedString, VecModel};
@@ -64,11 +64,7 @@ impl Card {
     pub(super) fn show(&self, showing: &mut Showing<'_>) -> ui::Card {
         let text = |text: &str| SharedString::from(text);
         let money = |cents: Option<Cents>| cents.map(|cents| showing.format.money(cents, self.currency));
-        let unit_price = self.unit_price.map(|price| {
-            let unit = if price.per == Unit::Each { "each" } else { price.per.symbol() };
-            let money = showing.format.money(price.cents, self.currency);
-            showing.words.invoke_unit_price(money.into(), unit.into())
-        });
+        let unit_price = self.unit_price.map(|price| showing.unit_price(price, self.currency));
         let price_age = match self.price_age {
             _ if self.price.is_none() => SharedString::default(),
             PriceAge::Now => SharedString::default(),
@@ -76,7 +72,6 @@ impl Card {
             PriceAge::Once => showing.words.invoke_price_may_differ(),
         };
         let until = self.until.map(|day| showing.words.invoke_until(showing.format.day(day).into()));
-        let whole = |number: Option<u32>| number.and_then(|number| i32::try_from(number).ok()).unwrap_or(0);
         let marks: Vec<SharedString> = self.marks.iter().map(|mark| text(mark)).collect();
         ui::Card {
             sku: text(self.sku.as_str()),
@@ -104,6 +99,11 @@ impl Card {
             photo: showing.photos.get(self.photo.as_deref()),
         }
     }
+}
+
+/// A bay or shelf for Slint; 0: not known.
+pub(super) fn whole(number: Option<u32>) -> i32 {
+    number.and_then(|number| i32::try_from(number).ok()).unwrap_or(0)
 }
 
 /// Cards as a model of Slint's.

@@ -5,7 +5,7 @@ use super::product::{pack, spelled};
 use super::touch::Touch;
 use super::ui;
 use super::window::{Sender, Showing, keep};
-use crate::domain::product::{Pack, Unit, UnitPrice};
+use crate::domain::product::{Pack, UnitPrice};
 use crate::domain::{Allergens, Attribute, Cents};
 use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,12 +73,8 @@ fn rows(columns: &[Column], showing: &Showing<'_>) -> Vec<ui::CompareRow> {
     let same = units.next().is_some_and(|first| units.all(|per| per == first));
     let numbers: Vec<Option<Cents>> =
         unit_prices.iter().map(|price| price.map(|price| price.cents)).collect();
-    let unit_price = |column: &Column| {
-        let price = column.card.unit_price?;
-        let unit = if price.per == Unit::Each { "each" } else { price.per.symbol() };
-        let money = showing.format.money(price.cents, column.card.currency);
-        Some(showing.words.invoke_unit_price(money.into(), unit.into()).to_string())
-    };
+    let unit_price =
+        |column: &Column| Some(showing.unit_price(column.card.unit_price?, column.card.currency).into());
     row(ui::Trait::UnitPrice, "", each(&unit_price), Vec::new(), if same { cheapest(&numbers) } else { -1 });
     row(ui::Trait::Pack, "", each(&|column| pack(column.pack.as_ref()?, showing)), Vec::new(), -1);
     row(ui::Trait::Stock, "", each(&|column| Some(format!("{:?}", column.card.stock))), Vec::new(), -1);
@@ -104,13 +100,7 @@ fn rows(columns: &[Column], showing: &Showing<'_>) -> Vec<ui::CompareRow> {
     row(ui::Trait::FreeFrom, "", values, words, -1);
     let names: BTreeSet<&String> = columns.iter().flat_map(|column| column.attributes.keys()).collect();
     for name in names {
-        let value = |column: &Column| {
-            column.attributes.get(name).map(|value| match value {
-                Attribute::Number(number) => showing.format.number(*number),
-                Attribute::Flag(flag) => showing.words.invoke_yes_no(*flag).to_string(),
-                Attribute::Text(text) => text.clone(),
-            })
-        };
+        let value = |column: &Column| column.attributes.get(name).map(|value| showing.stated(value));
         row(ui::Trait::Other, &spelled(name), each(&value), Vec::new(), -1);
     }
     rows

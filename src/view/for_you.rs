@@ -12,8 +12,6 @@ pub use super::ui::Why;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     pub why: Why,
-    /// The product that they go with.
-    pub about: String,
     pub cards: Vec<Card>,
 }
 
@@ -26,7 +24,7 @@ pub(super) fn show(model: &Model, window: &ui::AppWindow, showing: &mut Showing<
     let adapter = window.global::<ui::ForYouAdapter>();
     let row = |own: &Row| ui::Shelfful {
         why: own.why,
-        about: own.about.as_str().into(),
+        about: Default::default(),
         cards: cards(ModelRc::default(), &own.cards, showing),
     };
     let rows: Vec<ui::Shelfful> = model.rows.iter().map(row).collect();

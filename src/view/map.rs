@@ -1,5 +1,6 @@
 //! The store from above.
 
+use super::card::whole;
 use super::touch::Touch;
 use super::ui;
 use super::window::{Sender, Showing, keep};
@@ -86,7 +87,6 @@ pub(super) fn show(model: &Model, window: &ui::AppWindow, showing: &mut Showing<
     #[allow(clippy::cast_possible_truncation)]
     adapter.set_steps(length.round() as i32);
     let words = &showing.words;
-    let whole = |number: Option<u32>| number.and_then(|number| i32::try_from(number).ok()).unwrap_or(0);
     let stop = |(index, own): (usize, &Stop)| {
         let place = own.place.as_ref();
         let aisle = place.map(|place| place.aisle.as_str()).unwrap_or_default();

@@ -3,6 +3,7 @@
 //! the card then shows what kind of thing it is.
 
 use super::ui;
+use crate::domain::product::is_photo_name;
 use image::imageops::FilterType;
 use image::{ImageReader, Limits};
 use lru::LruCache;
@@ -102,14 +103,8 @@ fn decode_all(folder: &Path, asked: &Receiver<String>, done: impl Fn(Decoded)) {
     }
 }
 
-/// The file of a photograph. A name with a folder in it is none of ours.
-fn file(folder: &Path, name: &str) -> Option<PathBuf> {
-    let plain = Path::new(name).file_name()? == name && !name.starts_with('.');
-    plain.then(|| folder.join(name))
-}
-
 fn decode(folder: &Path, name: &str) -> Option<Pixels> {
-    let path = file(folder, name)?;
+    let path = is_photo_name(name).then(|| folder.join(name))?;
     if std::fs::metadata(&path).ok()?.len() > MAX_BYTES {
         return None;
     }

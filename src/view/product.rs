@@ -77,14 +77,8 @@ fn facts(model: &Model, showing: &Showing<'_>) -> Vec<ui::FactRow> {
     let row = |name: SharedString, value: String| ui::FactRow { name, value: value.into() };
     let size = model.pack.as_ref().and_then(|own| pack(own, showing));
     let size = size.map(|value| row(showing.words.invoke_pack(), value));
-    let attributes = model.attributes.iter().map(|(name, value)| {
-        let value = match value {
-            Attribute::Number(number) => showing.format.number(*number),
-            Attribute::Flag(flag) => showing.words.invoke_yes_no(*flag).into(),
-            Attribute::Text(text) => text.clone(),
-        };
-        row(spelled(name).into(), value)
-    });
+    let attributes =
+        model.attributes.iter().map(|(name, value)| row(spelled(name).into(), showing.stated(value)));
     size.into_iter().chain(attributes).collect()
 }
 

@@ -10,7 +10,8 @@ use super::{
     attract, chrome, compare, consent, feedback, for_you, help, home, list, listening, maintenance, map,
     outage, product, results, search,
 };
-use crate::domain::Sku;
+use crate::domain::product::{Unit, UnitPrice};
+use crate::domain::{Attribute, Currency, Sku};
 use slint::{Color, ComponentHandle, Image, Model, ModelRc, PhysicalSize, SharedString, Timer, VecModel};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
@@ -67,6 +68,29 @@ pub(super) struct Showing<'a> {
     pub words: ui::Words<'a>,
     pub language: Language,
     pub english: bool,
+}
+
+impl<'a> Showing<'a> {
+    fn new(language: Language, format: &'a Format, photos: &'a mut Photos, ui: &'a ui::AppWindow) -> Self {
+        let words = ui.global::<ui::Words>();
+        Self { format, photos, words, language, english: language == Language::English }
+    }
+
+    /// A price per kilogram, litre or piece.
+    pub fn unit_price(&self, price: UnitPrice, currency: Currency) -> SharedString {
+        let unit = if price.per == Unit::Each { "each" } else { price.per.symbol() };
+        let money = self.format.money(price.cents, currency);
+        self.words.invoke_unit_price(money.into(), unit.into())
+    }
+
+    /// A stated fact.
+    pub fn stated(&self, value: &Attribute) -> String {
+        match value {
+            Attribute::Number(number) => self.format.number(*number),
+            Attribute::Flag(flag) => self.words.invoke_yes_no(*flag).into(),
+            Attribute::Text(text) => text.clone(),
+        }
+    }
 }
 
 /// Where touches go.
@@ -219,14 +243,7 @@ impl Window {
     fn lay(&self, screen: &Screen, wanted: impl Fn(Page, &dyn Fn(&Screen) -> bool) -> bool) {
         let format = self.format.borrow();
         let mut photos = self.photos.borrow_mut();
-        let language = screen.chrome.language;
-        let mut showing = Showing {
-            format: &format,
-            photos: &mut photos,
-            words: self.ui.global::<ui::Words>(),
-            language,
-            english: language == Language::English,
-        };
+        let mut showing = Showing::new(screen.chrome.language, &format, &mut photos, &self.ui);
         let (ui, showing) = (&self.ui, &mut showing);
         if wanted(Page::Attract, &|before| before.attract != screen.attract) {
             attract::show(&screen.attract, ui, showing);
@@ -307,14 +324,7 @@ impl Window {
         let shown = self.shown.borrow();
         let Some(screen) = shown.as_ref() else { return String::new() };
         let (format, mut photos) = (self.format.borrow(), self.photos.borrow_mut());
-        let language = screen.chrome.language;
-        let showing = Showing {
-            format: &format,
-            photos: &mut photos,
-            words: self.ui.global::<ui::Words>(),
-            language,
-            english: language == Language::English,
-        };
+        let showing = Showing::new(screen.chrome.language, &format, &mut photos, &self.ui);
         list::printout(&screen.list, &showing)
     }
 }

@@ -3,9 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../common/pages.rs"]
+mod pages;
+
 use aisle::view::ui::{AppWindow, Chrome, Contrast, Page, Theme};
-use aisle::view::window::{Brand, Window};
+use aisle::view::window::Window;
 use image::{RgbImage, imageops};
+use pages::{PAGES, brand};
 use slint::platform::software_renderer::{MinimalSoftwareWindow, RepaintBufferType};
 use slint::platform::{Platform, PlatformError, WindowAdapter};
 use slint::{ComponentHandle, PhysicalSize, Rgb8Pixel};
@@ -13,23 +17,6 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-const PAGES: [Page; 15] = [
-    Page::Attract,
-    Page::Home,
-    Page::Search,
-    Page::Listening,
-    Page::Results,
-    Page::Product,
-    Page::Compare,
-    Page::List,
-    Page::Map,
-    Page::ForYou,
-    Page::Feedback,
-    Page::Consent,
-    Page::Help,
-    Page::Outage,
-    Page::Maintenance,
-];
 /// Width of a page on its sheet, in pixels, and the pages of a row.
 const PORTRAIT: (u32, u32) = (300, 5);
 const LANDSCAPE: (u32, u32) = (480, 3);
@@ -58,17 +45,7 @@ fn main() {
     let window = MinimalSoftwareWindow::new(RepaintBufferType::NewBuffer);
     slint::platform::set_platform(Box::new(Bare { window: Rc::clone(&window), started: Instant::now() }))
         .unwrap();
-    let brand = Brand {
-        colour: [15, 92, 74],
-        highlight: [197, 58, 24],
-        font: "Inter".into(),
-        display_font: "Inter Display".into(),
-        logo: None,
-        photos: "firmware-config/demo-store/photos".into(),
-        fullscreen: false,
-        size: None,
-    };
-    let screen = Window::open(&brand, |_| {}).unwrap();
+    let screen = Window::open(&brand(), |_| {}).unwrap();
     let ui = screen.component();
     ui.show().unwrap();
     for (format, (width, height), (small, columns)) in

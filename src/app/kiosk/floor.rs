@@ -1,6 +1,7 @@
 //! The store's floor: shelves of the planogram as rectangles, and the way along the aisles
 //! from the kiosk past all that is looked for. Pure.
 
+use crate::domain::planogram::is_aisle;
 use crate::domain::{Area, Point};
 use crate::view::map::Shelf;
 use pathfinding::directed::astar::astar;
@@ -111,7 +112,7 @@ fn shelf(area: &Area) -> Shelf {
         corner: Point { x: (left - pad_x).max(0.0), y: (near - pad_y).max(0.0) },
         width: wide + 2.0 * pad_x,
         depth: deep + 2.0 * pad_y,
-        is_counter: area.to.is_none() || !area.id.chars().all(|c| c.is_ascii_digit()),
+        is_counter: area.to.is_none() || !is_aisle(&area.id),
         is_goal: false,
     }
 }

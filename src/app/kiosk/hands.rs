@@ -64,8 +64,6 @@ impl Hands {
                 name: own.name,
                 photo: own.photo,
             };
-            let offers = shelves.catalog.offers(shelves.now.timestamp(), OFFERED)?;
-            let offers = goods(shelves, offers.into_iter().map(|product| Found::new(product, "on offer")));
             let store = &self.settings.store;
             Ok(Welcome {
                 store: store.name.clone(),
@@ -73,11 +71,7 @@ impl Hands {
                 sound,
                 printable: !self.settings.screen.print_command.is_empty(),
                 categories: shelves.catalog.departments()?.into_iter().map(category).collect(),
-                offers: offers
-                    .into_iter()
-                    .map(|good| good.card)
-                    .filter(|card| card.regular.is_some())
-                    .collect(),
+                offers: offers(shelves, OFFERED)?.into_iter().map(|good| good.card).collect(),
                 photos: shelves.catalog.photographs(PHOTOS)?,
                 facts: vec![
                     ("hours", store.hours.clone()),
@@ -96,7 +90,6 @@ impl Hands {
     pub async fn turn(&self, visit: u64, input: Input) -> Answer {
         let session = State::session(visit);
         let by_words = !matches!(input, Input::Touch(_));
-        let call = matches!(&input, Input::Touch(tool) if **tool == Tool::CallStaff);
         let request = Request { id: None, input, session: Some(session.clone()), speak: false };
         let report = match self.assistant.turn(&request, |_, _| {}).await {
             Ok((report, _)) => report,
@@ -107,7 +100,7 @@ impl Hands {
         });
         match told {
             Ok(mut turned) => {
-                let calls = call || report.intent == Intent::CallStaff;
+                let calls = report.intent == Intent::CallStaff;
                 turned.call = calls.then(|| tokio::task::block_in_place(|| self.call()));
                 Answer::Turn(Box::new(turned))
             }
@@ -173,16 +166,32 @@ fn light(shelves: &Shelves<'_>) -> Light {
 }
 
 fn goods(shelves: &Shelves<'_>, found: impl IntoIterator<Item = Found>) -> Vec<Good> {
-    let light = light(shelves);
-    let judged = found.into_iter().map(|mut found| {
-        shelves.judge(&mut found);
-        light.good(found)
-    });
-    judged.collect()
+    found.into_iter().map(|found| good(shelves, found)).collect()
 }
 
-fn all(products: Vec<Product>) -> impl Iterator<Item = Found> {
+fn all(products: impl IntoIterator<Item = Product>) -> impl Iterator<Item = Found> {
     products.into_iter().map(|product| Found::new(product, ""))
+}
+
+fn good(shelves: &Shelves<'_>, mut found: Found) -> Good {
+    shelves.judge(&mut found);
+    light(shelves).good(found)
+}
+
+/// What is cheaper now and whose price is sure.
+fn offers(shelves: &Shelves<'_>, limit: usize) -> Result<Vec<Good>, StoreError> {
+    let mut own = goods(shelves, all(shelves.catalog.offers(shelves.now.timestamp(), limit)?));
+    own.retain(|good| good.card.regular.is_some());
+    Ok(own)
+}
+
+fn request(text: String, limit: usize, constraints: &Constraints) -> SearchRequest {
+    SearchRequest { text, limit, filters: filters(constraints), ..SearchRequest::default() }
+}
+
+/// What a line costs; `None`: a price is not known.
+fn cost(shelves: &Shelves<'_>, line: &OrderLine, product: Option<&Product>) -> Option<Cents> {
+    shelves.priced(line, product).unit_cents?.checked_mul(Cents::from(line.quantity))
 }
 
 fn look(shelves: &Shelves<'_>, browse: &Browse) -> Result<Answer, StoreError> {
@@ -203,12 +212,7 @@ fn look(shelves: &Shelves<'_>, browse: &Browse) -> Result<Answer, StoreError> {
             let title = shelves.areas.get(sign).unwrap_or(sign);
             page(title, goods(shelves, all(own)))
         }
-        Browse::Offers => {
-            let offers = shelves.catalog.offers(shelves.now.timestamp(), MOST)?;
-            let mut own = goods(shelves, all(offers));
-            own.retain(|good| good.card.regular.is_some());
-            page("%", own)
-        }
+        Browse::Offers => page("%", offers(shelves, MOST)?),
         Browse::Product(sku) => match shelves.catalog.product(sku)? {
             Some(own) => Answer::Product(Box::new(shown(shelves, own)?)),
             None => Answer::Failed("We do not have that any more.".into()),
@@ -236,8 +240,7 @@ fn price(shelves: &Shelves<'_>, line: &OrderLine) -> Result<Option<Cents>, Store
     let mut line = line.clone();
     // What is not chosen costs what is assumed, as on the list.
     shelves.fill_in(&mut line);
-    let unit = shelves.priced(&line, own.as_ref()).unit_cents;
-    Ok(unit.and_then(|cents| cents.checked_mul(Cents::from(line.quantity))))
+    Ok(cost(shelves, &line, own.as_ref()))
 }
 
 /// The page of a product.
@@ -265,8 +268,7 @@ fn shown(shelves: &Shelves<'_>, own: Product) -> Result<product::Model, StoreErr
         defaults: BTreeMap::new(),
     };
     let total = shelves.priced(&line, Some(&own)).unit_cents;
-    let mut good = goods(shelves, [Found::new(own, "")]);
-    let Good { card, product: own } = good.remove(0);
+    let Good { card, product: own } = good(shelves, Found::new(own, ""));
     Ok(product::Model {
         card,
         brand: own.brand,
@@ -303,13 +305,7 @@ fn suggestions(shelves: &Shelves<'_>, text: &str) -> Result<Vec<Suggestion>, Sto
     }
     let parts: Vec<&str> = typed.split_whitespace().collect();
     let (wanted, constraints) = constraint::split(typed);
-    let request = SearchRequest {
-        text: wanted,
-        limit: SUGGESTED,
-        filters: filters(&constraints),
-        ..SearchRequest::default()
-    };
-    let found = shelves.catalog.search(&request)?;
+    let found = shelves.catalog.search(&request(wanted, SUGGESTED, &constraints))?;
     // While a word is half typed, the search may not know it: titles that hold it do.
     let titled = shelves.catalog.with_title(&parts, 4 * SUGGESTED)?;
     let begins = |product: &Product| {
@@ -331,7 +327,7 @@ fn suggestions(shelves: &Shelves<'_>, text: &str) -> Result<Vec<Suggestion>, Sto
         photo: good.card.photo,
         kind: good.card.kind,
     };
-    Ok(goods(shelves, products.map(|product| Found::new(product, ""))).into_iter().map(suggestion).collect())
+    Ok(goods(shelves, all(products)).into_iter().map(suggestion).collect())
 }
 
 /// The map, with the way past `skus`.
@@ -400,13 +396,12 @@ fn for_you(shelves: &Shelves<'_>) -> Result<Vec<Row>, StoreError> {
     }
     let cards: Vec<_> = goods(shelves, fresh).into_iter().map(|good| good.card).collect();
     if !cards.is_empty() {
-        rows.push(Row { why: Why::WithList, about: String::new(), cards });
+        rows.push(Row { why: Why::WithList, cards });
     }
-    let offers = shelves.catalog.offers(shelves.now.timestamp(), OFFERED)?;
-    let mut cards: Vec<_> = goods(shelves, all(offers)).into_iter().map(|good| good.card).collect();
-    cards.retain(|card| card.regular.is_some() && !listed.contains(&card.sku));
+    let mut cards: Vec<_> = offers(shelves, OFFERED)?.into_iter().map(|good| good.card).collect();
+    cards.retain(|card| !listed.contains(&card.sku));
     if !cards.is_empty() {
-        rows.push(Row { why: Why::Offers, about: String::new(), cards });
+        rows.push(Row { why: Why::Offers, cards });
     }
     Ok(rows)
 }
@@ -472,12 +467,7 @@ fn more(shelves: &Shelves<'_>, report: &TurnReport) -> Result<Vec<Good>, StoreEr
     let Ok(constraints) = serde_json::from_value::<Constraints>(arguments["constraints"].clone()) else {
         return Ok(Vec::new());
     };
-    let request = SearchRequest {
-        text: query.to_owned(),
-        limit: FOUND,
-        filters: filters(&constraints),
-        ..SearchRequest::default()
-    };
+    let request = request(query.to_owned(), FOUND, &constraints);
     let hits = shelves.catalog.search(&request)?.hits.into_iter().filter(|hit| !hit.is_mention);
     Ok(goods(shelves, hits.map(|hit| Found::new(hit.product, hit.reason))))
 }
@@ -490,11 +480,9 @@ fn list(shelves: &Shelves<'_>, question: Option<String>) -> Result<list::Model, 
             model.is_partial = true;
             continue;
         };
-        let unit = shelves.priced(line, Some(&own)).unit_cents;
-        let price = unit.and_then(|cents| cents.checked_mul(Cents::from(line.quantity)));
+        let price = cost(shelves, line, Some(&own));
         model.total = model.total.saturating_add(price.unwrap_or(0));
-        let mut good = goods(shelves, [Found::new(own, "")]);
-        let card = good.remove(0).card;
+        let card = good(shelves, Found::new(own, "")).card;
         model.is_partial |= price.is_none() || card.price_age != PriceAge::Now;
         model.lines.push(list::Line {
             place,

@@ -3,6 +3,7 @@
 
 use crate::dialog::findings::Found;
 use crate::dialog::freshness::Freshness;
+use crate::domain::planogram::is_aisle;
 use crate::domain::turn::OrderLine;
 use crate::domain::{AsOf, Availability, Currency, Product, moment};
 use crate::view::card::{Age, Card, PriceAge, Stock};
@@ -38,8 +39,7 @@ impl Light {
         let product = found.product;
         let place = product.location.clone();
         // A counter is known by its name, an aisle by its sign.
-        let is_sign = |sign: &str| sign.chars().all(|c| c.is_ascii_digit());
-        let area = found.area.filter(|_| place.as_ref().is_some_and(|place| !is_sign(&place.aisle)));
+        let area = found.area.filter(|_| place.as_ref().is_some_and(|place| !is_aisle(&place.aisle)));
         let price = found.price_cents.filter(|_| found.price == Freshness::Now);
         let price_age = match &found.price {
             Freshness::Now => PriceAge::Now,

@@ -167,9 +167,21 @@ impl State {
         }
     }
 
+    /// For a new question: what was asked before turns no page any more.
     pub(super) fn ticket(&mut self) -> Ticket {
         self.turn += 1;
+        self.standing()
+    }
+
+    /// For what turns no page that is awaited, and counts whatever is asked after it.
+    fn standing(&self) -> Ticket {
         Ticket { visit: self.visit, turn: self.turn }
+    }
+
+    /// No answer is awaited any more.
+    fn leave(&mut self) {
+        self.turn += 1;
+        self.screen.chrome.busy = false;
     }
 
     pub(super) fn busy(&mut self) -> Ticket {
@@ -184,22 +196,19 @@ impl State {
     }
 
     pub(super) fn call(&mut self, tool: Tool) -> Vec<Command> {
-        // It turns no page that is awaited, and counts whatever is asked after it.
-        let ticket = Ticket { visit: self.visit, turn: self.turn };
-        vec![Command::Call(ticket, Box::new(tool))]
+        vec![Command::Call(self.standing(), Box::new(tool))]
     }
 
     /// Changes a line of the list, which is found again by what it is: others may have gone.
     pub(super) fn edit(&mut self, line: usize, by: Option<i64>) -> Vec<Command> {
         let line = self.screen.list.lines.get(line).and_then(|shown| self.order.get(shown.place));
-        let ticket = Ticket { visit: self.visit, turn: self.turn };
+        let ticket = self.standing();
         line.map(|line| Command::Edit { ticket, line: line.clone(), by }).into_iter().collect()
     }
 
     /// Turns to a page that was touched; what was awaited before turns no page any more.
     pub(super) fn open(&mut self, page: Page) -> Vec<Command> {
-        self.turn += 1;
-        self.screen.chrome.busy = false;
+        self.leave();
         self.go(page);
         Vec::new()
     }
@@ -390,8 +399,7 @@ impl State {
             None => self.turn_to(Page::Home),
         }
         // An answer that is still awaited would turn the page again.
-        self.turn += 1;
-        self.screen.chrome.busy = false;
+        self.leave();
         self.refresh();
         Vec::new()
     }
