@@ -11,7 +11,7 @@ use aisle::view::ui::{AppWindow, Chrome, Contrast, Page, Sheet, Theme, Words};
 use aisle::view::window::Window;
 use i_slint_backend_testing::{AccessibleRole, ElementHandle, ElementQuery};
 use pages::{PAGES, brand};
-use slint::platform::PointerEventButton;
+use slint::platform::{Key, PointerEventButton, WindowEvent};
 use slint::{ComponentHandle, LogicalSize};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -44,6 +44,24 @@ impl Screen {
         self.ui().window().set_size(LogicalSize::new(format.0, format.1));
         self.ui().global::<Chrome>().set_page(page);
         i_slint_backend_testing::mock_elapsed_time(std::time::Duration::from_millis(500));
+    }
+
+    /// Has it take keys.
+    fn show(&self) {
+        self.ui().show().unwrap();
+        self.ui().window().dispatch_event(WindowEvent::WindowActiveChanged(true));
+    }
+
+    fn key(&self, key: Key) {
+        let text = slint::SharedString::from(key);
+        self.ui().window().dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
+        self.ui().window().dispatch_event(WindowEvent::KeyReleased { text });
+        self.settle();
+    }
+
+    /// Has timers and changed properties do what they do.
+    fn settle(&self) {
+        i_slint_backend_testing::mock_elapsed_time(std::time::Duration::from_millis(50));
     }
 
     fn elements(&self) -> Vec<ElementHandle> {
@@ -113,9 +131,9 @@ fn a_scan_is_told_from_typing() {
     let screen = Screen::open();
     screen.turn_to(Page::Home, FORMATS[0]);
     screen.ui().show().unwrap();
-    screen.ui().window().dispatch_event(slint::platform::WindowEvent::WindowActiveChanged(true));
+    screen.ui().window().dispatch_event(WindowEvent::WindowActiveChanged(true));
     for key in "4006381333931\n".chars() {
-        screen.ui().window().dispatch_event(slint::platform::WindowEvent::KeyPressed { text: key.into() });
+        screen.ui().window().dispatch_event(WindowEvent::KeyPressed { text: key.into() });
     }
     assert_eq!(screen.taken(), [Touch::Scanned("4006381333931".into())]);
 }
@@ -221,18 +239,12 @@ fn high_contrast_leaves_nothing_grey() {
 fn everything_is_reached_by_keyboard() {
     let screen = Screen::open();
     screen.turn_to(Page::Results, FORMATS[0]);
-    screen.ui().show().unwrap();
-    let window = screen.ui().window();
-    window.dispatch_event(slint::platform::WindowEvent::WindowActiveChanged(true));
-    let key = |text: &str| {
-        window.dispatch_event(slint::platform::WindowEvent::KeyPressed { text: text.into() });
-        window.dispatch_event(slint::platform::WindowEvent::KeyReleased { text: text.into() });
-    };
+    screen.show();
     let mut reached = Vec::new();
     // More often than there are controls, so that it comes around.
     for _ in 0..60 {
-        key("\t");
-        key("\n");
+        screen.key(Key::Tab);
+        screen.key(Key::Return);
         reached.extend(screen.taken());
     }
     let sku = |text: &str| aisle::domain::Sku::new(text).unwrap();
@@ -256,4 +268,93 @@ fn everything_is_reached_by_keyboard() {
     for touch in wanted {
         assert!(reached.contains(&touch), "{touch:?} is not reached by Tab and Enter: {reached:?}");
     }
+}
+
+#[test]
+fn a_keypad_of_arrows_goes_from_control_to_control() {
+    let screen = Screen::open();
+    screen.turn_to(Page::Feedback, FORMATS[0]);
+    screen.show();
+    let mut reached = Vec::new();
+    for _ in 0..20 {
+        screen.key(Key::DownArrow);
+        screen.key(Key::Return);
+        reached.extend(screen.taken());
+    }
+    assert!(reached.contains(&Touch::Ended) && reached.contains(&Touch::Typed), "{reached:?}");
+    let (first, second) = (reached[0].clone(), reached[1].clone());
+    // Back to where it began: to the start of the page, and one on.
+    screen.turn_to(Page::Help, FORMATS[0]);
+    screen.turn_to(Page::Feedback, FORMATS[0]);
+    for way in [Key::RightArrow, Key::RightArrow, Key::LeftArrow] {
+        screen.key(way);
+        screen.key(Key::Return);
+    }
+    assert_eq!(screen.taken(), [first.clone(), second, first]);
+}
+
+#[test]
+fn what_a_sheet_covers_is_out_of_reach_until_it_is_closed() {
+    let screen = Screen::open();
+    screen.turn_to(Page::Home, FORMATS[0]);
+    screen.show();
+    let chrome = screen.ui().global::<Chrome>();
+    chrome.set_sheet(Sheet::Access);
+    screen.settle();
+    let mut reached = Vec::new();
+    for _ in 0..30 {
+        screen.key(Key::Tab);
+        screen.key(Key::Return);
+        reached.extend(screen.taken());
+    }
+    assert!(reached.contains(&Touch::ContrastToggled) && reached.contains(&Touch::LargeToggled));
+    for covered in [Touch::Typed, Touch::ListOpened, Touch::HelpOpened, Touch::Ended] {
+        assert!(!reached.contains(&covered), "{covered:?} is under the sheet: {reached:?}");
+    }
+    assert!(screen.button("Help").accessible_enabled() == Some(false), "assistive technology is told");
+    screen.key(Key::Escape);
+    assert_eq!(screen.taken(), [Touch::SheetOpened(Sheet::None)]);
+    // The question whether anybody is there covers the sheet as well.
+    chrome.set_idle_seconds(9);
+    screen.settle();
+    let mut reached = Vec::new();
+    for _ in 0..10 {
+        screen.key(Key::Tab);
+        screen.key(Key::Return);
+        reached.extend(screen.taken());
+    }
+    reached.sort_by_key(|touch| *touch == Touch::Ended);
+    reached.dedup();
+    assert_eq!(reached, [Touch::Stayed, Touch::Ended]);
+    screen.key(Key::Escape);
+    assert_eq!(screen.taken(), [Touch::Stayed]);
+    chrome.set_idle_seconds(0);
+    chrome.set_sheet(Sheet::None);
+    screen.settle();
+    assert!(screen.button("Help").accessible_enabled() == Some(true));
+}
+
+#[test]
+fn a_page_is_turned_by_keys_as_far_as_it_goes() {
+    let screen = Screen::open();
+    screen.turn_to(Page::Results, FORMATS[1]);
+    screen.ui().global::<Theme>().set_large_text(true);
+    screen.show();
+    let height = || screen.button("Put Organic Oat Milk 1 L on the list").absolute_position().y;
+    let top = height();
+    screen.key(Key::PageUp);
+    assert_eq!(height(), top, "it begins at the top");
+    screen.key(Key::PageDown);
+    let turned = height();
+    assert!(turned < top - 40.0, "{top} to {turned}");
+    for _ in 0..20 {
+        screen.key(Key::PageDown);
+    }
+    let bottom = height();
+    screen.key(Key::PageDown);
+    assert_eq!(height(), bottom, "it ends at the bottom");
+    for _ in 0..22 {
+        screen.key(Key::PageUp);
+    }
+    assert_eq!(height(), top);
 }

@@ -5,9 +5,10 @@ use super::scanner::Scanner;
 use super::touch::Touch;
 use super::ui;
 use super::window::{Sender, Showing};
-use slint::ComponentHandle;
+use slint::platform::{Key, WindowEvent};
+use slint::{ComponentHandle, SharedString, Timer};
 use std::cell::RefCell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use super::ui::{Page, Sheet};
 
@@ -123,6 +124,19 @@ pub(super) fn listen(window: &ui::AppWindow, send: &Sender) {
     chrome.on_notice_undone(send.plain(Touch::NoticeUndone));
     chrome.on_held(send.plain(Touch::Held));
     window.global::<ui::Presence>().on_touched(send.plain(Touch::Presence));
+    let own = window.as_weak();
+    window.on_focus_moved(move |on| {
+        let key = if on { Key::Tab } else { Key::Backtab };
+        let window = own.clone();
+        // After the key that is under way.
+        Timer::single_shot(Duration::ZERO, move || {
+            let Some(window) = window.upgrade() else { return };
+            let text = SharedString::from(key);
+            let window = window.window();
+            window.dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
+            window.dispatch_event(WindowEvent::KeyReleased { text });
+        });
+    });
     let own = send.clone();
     let scanner = RefCell::new(Scanner::default());
     window.on_key_typed(move |text| {
