@@ -143,6 +143,8 @@ struct State {
     stopped: bool,
     /// The length of all sound appended so far.
     queued: Duration,
+    /// How many pieces that is.
+    pieces: usize,
 }
 
 /// One utterance being spoken. Clones control the same utterance, from any
@@ -174,6 +176,7 @@ impl Playing {
         let mut state = self.state();
         if !state.stopped {
             state.queued += Duration::from_secs_f64(sound.len() as f64 / f64::from(self.rate.get()));
+            state.pieces += 1;
             self.player.append(SamplesBuffer::new(NonZero::<u16>::MIN, self.rate, sound));
         }
         Ok(())
@@ -197,6 +200,12 @@ impl Playing {
         self.player.empty()
     }
 
+    /// How many of the pieces that were appended have been played to their end.
+    #[must_use]
+    pub fn heard(&self) -> usize {
+        self.state().pieces.saturating_sub(self.player.len())
+    }
+
     /// Waits until everything appended so far was heard, or was stopped.
     ///
     /// # Errors
@@ -208,13 +217,13 @@ impl Playing {
                 return Ok(());
             }
             if self.lost.load(Ordering::Relaxed) || Instant::now() > deadline {
-                self.stop();
                 return Err(PlaybackError::Lost);
             }
             sleep(LOOK);
         }
         sleep(TAIL);
-        Ok(())
+        // Nothing may be left because nothing could be appended.
+        if self.lost.load(Ordering::Relaxed) { Err(PlaybackError::Lost) } else { Ok(()) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -270,6 +279,7 @@ mod tests {
         playing.append(&[1_000; 2_205], 22_050).unwrap();
         playing.lost.store(true, Ordering::Relaxed);
         assert!(matches!(playing.wait(), Err(PlaybackError::Lost)));
+        assert_eq!((playing.heard(), playing.state().pieces), (0, 1), "what was not heard is known still");
         assert!(matches!(playing.append(&[1], 22_050), Err(PlaybackError::Lost)));
     }
 

@@ -9,6 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
+
+/// How often a loudspeaker that goes away in mid-speech is opened again.
+const TRIES: u32 = 3;
+/// And how long after that.
+const AGAIN: Duration = Duration::from_millis(400);
 
 /// Something to say.
 struct Words {
@@ -55,25 +61,59 @@ impl Shared {
         words.round == self.round.load(Ordering::SeqCst)
     }
 
-    /// Says `words` until the end or a silence; false: the loudspeaker is gone.
-    fn speak(&self, speaker: &Speaker, assistant: &Assistant, words: &Words) -> bool {
-        let playing = Arc::new(speaker.begin());
-        playing.set_volume(*lock(&self.volume));
-        *lock(&self.playing) = Some(Arc::clone(&playing));
-        let mut is_there = true;
+    /// Says `words` until the end or a silence. A loudspeaker that goes away meanwhile is
+    /// opened again, and what was not yet heard is said by it; `None`: it is gone for good.
+    fn speak(
+        &self,
+        mut speaker: Speaker,
+        open: impl Fn() -> Option<Speaker>,
+        assistant: &Assistant,
+        words: &Words,
+    ) -> Option<Speaker> {
+        let mut pieces: Vec<(Vec<i16>, u32)> = Vec::new();
+        let mut playing = self.begin(&speaker);
         let said = assistant.say(&words.text, |piece, rate| {
-            is_there &= playing.append(piece, rate).is_ok();
-            is_there && self.is_current(words)
+            // One that is lost is seen to at the end.
+            let _ = playing.append(piece, rate);
+            pieces.push((piece.to_vec(), rate));
+            self.is_current(words)
         });
         if let Err(error) = said {
             tracing::warn!(%error, "the voice failed; the caption stands");
         }
-        if !self.is_current(words) {
-            playing.stop();
-        }
-        is_there &= playing.wait().is_ok();
+        let (mut tries, mut heard) = (0, 0);
+        let rest = loop {
+            if !self.is_current(words) {
+                playing.stop();
+            }
+            let ended = playing.wait();
+            heard += playing.heard();
+            if ended.is_ok() || !self.is_current(words) {
+                break Some(speaker);
+            }
+            if tries == TRIES {
+                break None;
+            }
+            tries += 1;
+            // Closed before it is opened again: many can be open only once.
+            drop(speaker);
+            thread::sleep(AGAIN);
+            let Some(reopened) = open() else { break None };
+            speaker = reopened;
+            playing = self.begin(&speaker);
+            for (piece, rate) in pieces.iter().skip(heard) {
+                let _ = playing.append(piece, *rate);
+            }
+        };
         *lock(&self.playing) = None;
-        is_there
+        rest
+    }
+
+    fn begin(&self, speaker: &Speaker) -> Arc<Playing> {
+        let playing = Arc::new(speaker.begin());
+        playing.set_volume(*lock(&self.volume));
+        *lock(&self.playing) = Some(Arc::clone(&playing));
+        playing
     }
 }
 
@@ -110,11 +150,9 @@ impl Loudspeaker {
                 // One that was unplugged may be back.
                 speaker = speaker.or_else(open);
                 told(words.visit, Some(words.text.clone()));
-                if let Some(open) = &speaker {
-                    let spoken = catch_unwind(AssertUnwindSafe(|| own.speak(open, &assistant, &words)));
-                    if !spoken.unwrap_or(false) {
-                        speaker = None;
-                    }
+                if let Some(opened) = speaker.take() {
+                    let speak = || own.speak(opened, open, &assistant, &words);
+                    speaker = catch_unwind(AssertUnwindSafe(speak)).unwrap_or(None);
                 }
                 told(words.visit, None);
             }
