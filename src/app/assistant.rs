@@ -271,7 +271,7 @@ impl Assistant {
         let transcript = turn.words().to_owned();
         let context = turn.into_context();
         let order = context.order.clone();
-        self.remember(request.session.as_deref(), context, &answer);
+        self.remember(request.session.as_deref(), context);
         let main = answer.main().context("a turn has a step")?;
         let (intent, tier) = (main.understanding.tool.intent(), main.understanding.tier);
         let tool = main.understanding.tool.report();
@@ -468,13 +468,9 @@ impl Assistant {
         }
     }
 
-    fn remember(&self, session: Option<&str>, context: Context, answer: &Answer) {
+    fn remember(&self, session: Option<&str>, context: Context) {
         let Some(session) = session else { return };
         let mut sessions = self.sessions();
-        if answer.steps.last().is_some_and(|step| step.understanding.tool == Tool::Goodbye) {
-            sessions.contexts.remove(session);
-            return;
-        }
         if sessions.contexts.len() >= MAX_SESSIONS {
             let oldest =
                 sessions.contexts.iter().min_by_key(|(_, (_, used))| *used).map(|(id, _)| id.clone());
