@@ -117,9 +117,7 @@ impl Shelves<'_> {
     ) -> Result<(), StoreError> {
         let mut draft = self.draft();
         for heard in lines {
-            let Some(index) = self.menu.items.iter().position(|item| item.label() == heard.item) else {
-                continue;
-            };
+            let Some(index) = self.ordered(&heard.item) else { continue };
             let product = &self.menu.items[index];
             let mut line = line_of(product, heard.quantity);
             line.options = heard.options.clone();
@@ -128,6 +126,12 @@ impl Shelves<'_> {
         }
         self.put_all(findings, &mut draft, others)?;
         self.settle(findings, draft)
+    }
+
+    /// The menu item that is called `item`, by SKU or else by name.
+    fn ordered(&self, item: &str) -> Option<usize> {
+        let of = |is: &dyn Fn(&Product) -> bool| self.menu.items.iter().position(is);
+        of(&|own| own.sku.as_str() == item).or_else(|| of(&|own| own.label() == item))
     }
 
     /// Sets options of a line.

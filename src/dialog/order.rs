@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// the amount as spoken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeardLine {
-    /// Menu name.
+    /// Menu name, or the SKU where it was touched: two items may have one name.
     pub item: String,
     /// At least 1.
     pub quantity: u32,

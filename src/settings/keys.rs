@@ -168,6 +168,8 @@ settings! {
         pin: String = String::new(), Digits(4, 8);
         /// Program that prints a list which it gets on its standard input, with its arguments; empty: no printer.
         print_command: Vec<String> = Vec::new(), Chars(200);
+        /// Program that writes a line each time somebody comes near, with its arguments; empty: no presence sensor.
+        presence_command: Vec<String> = Vec::new(), Chars(200);
     }
     /// How the retailer dresses the screen.
     brand: Brand {

@@ -40,6 +40,8 @@ pub struct Model {
     /// Corners of the way, from the kiosk on.
     pub way: Vec<Point>,
     pub stops: Vec<Stop>,
+    /// Things that the way does not pass, for there are too many.
+    pub left_out: usize,
     /// What is looked for; empty: the list, or just the store.
     pub title: String,
 }
@@ -103,6 +105,7 @@ pub(super) fn show(model: &Model, window: &ui::AppWindow, showing: &mut Showing<
     };
     let stops: Vec<ui::Stop> = model.stops.iter().enumerate().map(stop).collect();
     adapter.set_stops(keep(adapter.get_stops(), stops));
+    adapter.set_left_out(i32::try_from(model.left_out).unwrap_or(i32::MAX));
     adapter.set_title(model.title.as_str().into());
 }
 

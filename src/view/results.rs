@@ -35,7 +35,13 @@ pub struct Model {
     pub query: String,
     pub answer: String,
     pub found: Found,
+    /// The answer is a question, for yes or no.
+    pub asks: bool,
     pub total: usize,
+    /// There are more of them than these.
+    pub is_cut: bool,
+    /// And more are shown on demand.
+    pub is_growing: bool,
     pub facets: Vec<Facet>,
     pub cards: Vec<Card>,
 }
@@ -46,7 +52,10 @@ impl Default for Model {
             query: String::new(),
             answer: String::new(),
             found: Found::Nothing,
+            asks: false,
             total: 0,
+            is_cut: false,
+            is_growing: false,
             facets: Vec::new(),
             cards: Vec::new(),
         }
@@ -59,6 +68,9 @@ pub(super) fn show(model: &Model, window: &ui::AppWindow, showing: &mut Showing<
     adapter.set_answer(model.answer.as_str().into());
     adapter.set_foreign(!showing.english && !model.answer.is_empty());
     adapter.set_found(model.found);
+    adapter.set_asks(model.asks);
+    adapter.set_cut(model.is_cut);
+    adapter.set_growing(model.is_growing);
     adapter.set_total(i32::try_from(model.total).unwrap_or(i32::MAX));
     let compared = model.cards.iter().filter(|card| card.compared).count();
     adapter.set_compared(i32::try_from(compared).unwrap_or(0));
@@ -87,4 +99,6 @@ pub(super) fn listen(window: &ui::AppWindow, send: &Sender) {
     adapter.on_compare_toggled(send.sku(Touch::CompareToggled));
     adapter.on_compare(send.plain(Touch::Compared));
     adapter.on_narrowed(send.text(Touch::Narrowed));
+    adapter.on_agreed(send.with(Touch::Agreed));
+    adapter.on_more_wanted(send.plain(Touch::MoreWanted));
 }

@@ -55,6 +55,8 @@ pub enum Touch {
     Compared,
     /// A facet, by its key.
     Narrowed(String),
+    /// More of the goods that were browsed to.
+    MoreWanted,
     Finished,
     Cancelled,
     /// Pieces of the product on show, by so many.

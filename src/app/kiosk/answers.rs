@@ -1,6 +1,7 @@
 //! What each answer does to a visit. Pure, as all of the visit is.
 
 use super::command::{Answer, Command, Ticket, Turned};
+use super::goods::Goods;
 use super::visit::State;
 use crate::domain::turn::Intent;
 use crate::view::chrome::{Notice, Page};
@@ -39,9 +40,14 @@ impl State {
                 self.say(Notice::Said(words), false);
             }
             Answer::Goods(goods) if is_latest => {
-                self.keep_page();
-                self.goods = goods;
-                self.turn_to(Page::Results);
+                if self.screen.chrome.page == Page::Results && self.goods.is_grown_by(&goods) {
+                    let chosen = std::mem::take(&mut self.goods.chosen);
+                    self.goods = Goods { chosen, ..goods };
+                } else {
+                    self.keep_page();
+                    self.goods = goods;
+                    self.turn_to(Page::Results);
+                }
             }
             Answer::Product(shown) if is_latest => {
                 let before = self.screen.product.as_ref().map(|before| before.card.sku.clone());
@@ -107,6 +113,14 @@ impl State {
             Intent::Undo => self.say(Notice::Undone, false),
             Intent::Add | Intent::Order => self.say(Notice::Added(turn.goods.title), true),
             Intent::Change | Intent::Remove => self.say(Notice::Said(turn.reply), true),
+            // A question that another page asked is answered by what became of the list.
+            Intent::Confirm if changed && self.screen.chrome.page != Page::List => {
+                self.go(Page::List);
+                self.remark(turn.reply, true);
+            }
+            Intent::Confirm | Intent::Decline if self.screen.chrome.page == Page::Results => {
+                self.say(Notice::Said(turn.reply), false);
+            }
             Intent::Confirm | Intent::Decline | Intent::Review if !turn.by_words => {}
             Intent::Review | Intent::Confirm | Intent::Decline if !self.screen.list.lines.is_empty() => {
                 self.go(Page::List);

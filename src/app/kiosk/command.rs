@@ -36,8 +36,13 @@ pub enum Event {
         caption: Option<String>,
     },
     Checked(Box<maintenance::Model>),
-    /// Whether the list was printed.
-    Printed(bool),
+    /// Whether the list of a visit was printed.
+    Printed {
+        visit: u64,
+        done: bool,
+    },
+    /// A sensor sees somebody.
+    Approached,
 }
 
 /// What a question brought.
@@ -105,7 +110,8 @@ pub enum Command {
     Volume(u8),
     /// Erases the conversation of a session.
     Forget(String),
-    Print,
+    /// The list of this visit.
+    Print(u64),
     Check,
     RestartEngines,
     ClearAlerts,
@@ -118,10 +124,19 @@ pub enum Command {
 /// What is looked up without a turn: it says nothing and changes nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Browse {
-    Category(String),
+    /// The first `most` products of a category.
+    Category {
+        name: String,
+        most: usize,
+    },
     /// What stands in an area, by its sign.
-    Area(String),
-    Offers,
+    Area {
+        sign: String,
+        most: usize,
+    },
+    Offers {
+        most: usize,
+    },
     Product(Sku),
     /// The digits of a barcode.
     Scanned(String),
@@ -135,4 +150,20 @@ pub enum Browse {
     ForYou,
     /// What a line would cost.
     Price(OrderLine),
+}
+
+/// Most products that one page shows: more are searched for.
+const LARGEST: usize = 1000;
+
+impl Browse {
+    /// The same page with so many products more; `None`: it grows no further.
+    #[must_use]
+    pub fn grown(mut self, by: usize) -> Option<Self> {
+        let (Self::Category { most, .. } | Self::Area { most, .. } | Self::Offers { most }) = &mut self
+        else {
+            return None;
+        };
+        *most += by;
+        (*most <= LARGEST).then_some(self)
+    }
 }

@@ -4,6 +4,7 @@
 use super::command::{Answer, Browse, Command, Event, Ticket};
 use super::hands::Hands;
 use super::loudspeaker::Loudspeaker;
+use super::sensor;
 use super::visit::{State, VOLUME};
 use crate::app::assistant::{Assistant, Input, Parts};
 use crate::app::doctor::{self, Health};
@@ -135,6 +136,8 @@ pub(super) async fn run(
         started,
     };
     desk.open();
+    let sensor =
+        tokio::spawn(sensor::watch(desk.settings.screen.presence_command.clone(), desk.events.clone()));
     let pulse = Pulse { started, answered: Arc::default(), asked: Arc::default() };
     let (served, mut serving) = mpsc::channel::<Result<()>>(1);
     let mut tick = tokio::time::interval(TICK);
@@ -214,6 +217,8 @@ pub(super) async fn run(
         }
         desk.perform(commands, &state).await;
     }
+    // Its program goes with it.
+    sensor.abort();
     if let Some(hands) = &desk.hands {
         for engine in hands.assistant.engines() {
             engine.stop().await;
@@ -364,7 +369,7 @@ impl Desk {
                 // Once more after the turn that may be under way.
                 let _ = self.jobs.try_send(Job::Forget(session));
             }
-            Command::Print => self.print(),
+            Command::Print(visit) => self.print(visit),
             Command::Check => self.check(state, String::new()),
             Command::RestartEngines => {
                 let assistant = Arc::clone(&hands.assistant);
@@ -453,7 +458,7 @@ impl Desk {
     }
 
     /// Hands the list to the shop's printer program.
-    fn print(&self) {
+    fn print(&self, visit: u64) {
         let (events, command) = (self.events.clone(), self.settings.screen.print_command.clone());
         let runtime = tokio::runtime::Handle::current();
         Handle.printout(move |text| {
@@ -465,7 +470,7 @@ impl Desk {
                 if let Err(error) = &printed {
                     tracing::error!(error = format!("{error:#}"), "the list could not be printed");
                 }
-                let _ = events.send(Event::Printed(printed.is_ok())).await;
+                let _ = events.send(Event::Printed { visit, done: printed.is_ok() }).await;
             });
         });
     }

@@ -4,7 +4,7 @@
 use crate::domain::planogram::is_aisle;
 use crate::domain::{Area, Point};
 use crate::view::map::Shelf;
-use pathfinding::directed::astar::astar;
+use pathfinding::directed::dijkstra::dijkstra;
 use std::collections::BTreeSet;
 
 /// Depth of a shelf, in metres: a gondola with goods on both sides, as in the trade's
@@ -54,20 +54,18 @@ impl Floor {
         let blocked = self.blocked();
         let size = (cells(self.width), cells(self.depth));
         let start = nearest_free(cell(from), &blocked, size);
-        let mut left: Vec<(usize, Vec<Cell>)> = stops
+        let mut left: Vec<(usize, BTreeSet<Cell>)> = stops
             .iter()
             .enumerate()
             .map(|(index, stop)| (index, beside(cell(*stop), &blocked, size)))
             .collect();
         let (mut at, mut way, mut order) = (start, vec![start], Vec::new());
         while !left.is_empty() {
-            let legs = left
-                .iter()
-                .enumerate()
-                .filter_map(|(place, (_, goals))| Some((place, walk(at, goals, &blocked, size)?)));
-            let Some((place, (leg, _))) = legs.min_by_key(|(_, (_, cost))| *cost) else { break };
-            let (index, _) = left.remove(place);
+            let is_goal = |cell: &Cell| left.iter().position(|(_, goals)| goals.contains(cell));
+            let Some(leg) = walk(at, |cell| is_goal(cell).is_some(), &blocked, size) else { break };
             at = leg.last().copied().unwrap_or(at);
+            let Some(place) = is_goal(&at) else { break };
+            let (index, _) = left.remove(place);
             way.extend(leg.into_iter().skip(1));
             order.push(index);
         }
@@ -150,22 +148,26 @@ fn nearest_free(at: Cell, blocked: &BTreeSet<Cell>, size: Cell) -> Cell {
 }
 
 /// The cells that a bay is picked from: free ones on either side of its shelf.
-fn beside(at: Cell, blocked: &BTreeSet<Cell>, size: Cell) -> Vec<Cell> {
+fn beside(at: Cell, blocked: &BTreeSet<Cell>, size: Cell) -> BTreeSet<Cell> {
     let nearest = nearest_free(at, blocked, size);
     let reach = (nearest.0 - at.0).abs().max((nearest.1 - at.1).abs()) + 1;
-    let mut goals: Vec<Cell> = (-reach..=reach)
+    let mut goals: BTreeSet<Cell> = (-reach..=reach)
         .flat_map(|x| [(at.0 + x, at.1), (at.0, at.1 + x)])
         .filter(|cell| {
             (0..size.0).contains(&cell.0) && (0..size.1).contains(&cell.1) && !blocked.contains(cell)
         })
         .collect();
-    goals.push(nearest);
+    goals.insert(nearest);
     goals
 }
 
-/// The cells of the shortest way with few turns to the nearest of `goals`, and what it
-/// costs.
-fn walk(from: Cell, goals: &[Cell], blocked: &BTreeSet<Cell>, size: Cell) -> Option<(Vec<Cell>, u32)> {
+/// The cells of the shortest way with few turns to the nearest goal.
+fn walk(
+    from: Cell,
+    is_goal: impl Fn(&Cell) -> bool,
+    blocked: &BTreeSet<Cell>,
+    size: Cell,
+) -> Option<Vec<Cell>> {
     const AHEAD: [Cell; 4] = [(1, 0), (-1, 0), (0, 1), (0, -1)];
     let next = |&(at, heading): &(Cell, usize)| {
         AHEAD
@@ -180,10 +182,9 @@ fn walk(from: Cell, goals: &[Cell], blocked: &BTreeSet<Cell>, size: Cell) -> Opt
             })
             .collect::<Vec<_>>()
     };
-    let apart = |at: Cell, to: &Cell| (at.0 - to.0).unsigned_abs() + (at.1 - to.1).unsigned_abs();
-    let left = |&(at, _): &(Cell, usize)| goals.iter().map(|to| apart(at, to)).min().unwrap_or(0);
-    let (way, cost) = astar(&(from, AHEAD.len()), next, left, |&(at, _)| goals.contains(&at))?;
-    Some((way.into_iter().map(|(at, _)| at).collect(), cost))
+    // The goals lie around: there is no one direction for a heuristic to prefer.
+    let (way, _) = dijkstra(&(from, AHEAD.len()), next, |(at, _)| is_goal(at))?;
+    Some(way.into_iter().map(|(at, _)| at).collect())
 }
 
 /// The cells where the way turns, with both its ends.

@@ -1,5 +1,6 @@
 //! What was found, and the part of it that the shopper narrowed it to by touch. Pure.
 
+use super::command::Browse;
 use super::shelf::Good;
 use crate::view::card::{Card, Stock};
 use crate::view::results::{Facet, Found, Label, Model};
@@ -21,6 +22,12 @@ pub struct Goods {
     pub goods: Vec<Good>,
     /// Keys of the chosen facets.
     pub chosen: BTreeSet<String>,
+    /// The answer is a question, for yes or no.
+    pub asks: bool,
+    /// What was browsed to; `None`: it was searched for.
+    pub source: Option<Browse>,
+    /// There are more of them than these.
+    pub is_cut: bool,
 }
 
 impl Goods {
@@ -29,6 +36,12 @@ impl Goods {
         if !self.chosen.remove(key) {
             self.chosen.insert(key.to_owned());
         }
+    }
+
+    /// Whether `more` is the same page with more on it.
+    #[must_use]
+    pub fn is_grown_by(&self, more: &Self) -> bool {
+        self.source.is_some() && more.source.is_some() && self.title == more.title
     }
 
     /// The page.
@@ -48,7 +61,10 @@ impl Goods {
             query: self.title.clone(),
             answer: self.answer.clone(),
             found,
+            asks: self.asks,
             total: cards.len(),
+            is_cut: self.is_cut,
+            is_growing: self.source.clone().is_some_and(|source| source.grown(1).is_some()),
             facets: self.facets(),
             cards,
         }

@@ -30,16 +30,14 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Most products of one page.
-const MOST: usize = 200;
 /// Most that a question in words brings.
 const FOUND: usize = 60;
 const SUGGESTED: usize = 6;
 const OFFERED: usize = 12;
 const BESIDE: usize = 8;
 const PHOTOS: u32 = 24;
-/// Most stops of a way: what one carries.
-const STOPS: usize = 12;
+/// Most stops of a way: a map with more is not read.
+const STOPS: usize = 60;
 
 /// Age up to which a call is the one that was just made, in seconds.
 const NEW: i64 = 10;
@@ -195,24 +193,29 @@ fn cost(shelves: &Shelves<'_>, line: &OrderLine, product: Option<&Product>) -> O
 }
 
 fn look(shelves: &Shelves<'_>, browse: &Browse) -> Result<Answer, StoreError> {
-    let page = |title: &str, goods: Vec<Good>| {
-        Answer::Goods(Goods { title: title.to_owned(), goods, ..Goods::default() })
+    // One more is looked up than is shown, which tells whether there are more.
+    let page = |title: &str, mut goods: Vec<Good>, most: usize| {
+        let is_cut = goods.len() > most;
+        goods.truncate(most);
+        let (title, source) = (title.to_owned(), Some(browse.clone()));
+        Answer::Goods(Goods { title, goods, source, is_cut, ..Goods::default() })
     };
     Ok(match browse {
-        Browse::Category(name) => {
-            page(name, goods(shelves, all(shelves.catalog.in_category(&[name.as_str()], MOST)?)))
+        Browse::Category { name, most } => {
+            let own = shelves.catalog.in_category(&[name.as_str()], most + 1)?;
+            page(name, goods(shelves, all(own)), *most)
         }
-        Browse::Area(sign) => {
+        Browse::Area { sign, most } => {
             let mut own = Vec::new();
             shelves.catalog.for_each_product(|product| {
-                if own.len() < MOST && product.location.as_ref().is_some_and(|place| place.aisle == *sign) {
+                if own.len() <= *most && product.location.as_ref().is_some_and(|place| place.aisle == *sign) {
                     own.push(product);
                 }
             })?;
             let title = shelves.areas.get(sign).unwrap_or(sign);
-            page(title, goods(shelves, all(own)))
+            page(title, goods(shelves, all(own)), *most)
         }
-        Browse::Offers => page("%", offers(shelves, MOST)?),
+        Browse::Offers { most } => page("%", offers(shelves, most + 1)?, *most),
         Browse::Product(sku) => match shelves.catalog.product(sku)? {
             Some(own) => Answer::Product(Box::new(shown(shelves, own)?)),
             None => Answer::Failed("We do not have that any more.".into()),
@@ -335,7 +338,8 @@ fn way(shelves: &Shelves<'_>, skus: &[Sku], title: &str) -> Result<map::Model, S
     let areas = shelves.catalog.areas()?;
     let kiosk = shelves.catalog.kiosk()?;
     let mut floor = Floor::new(&areas, kiosk);
-    let own = goods(shelves, all(shelves.catalog.products(&skus[..skus.len().min(STOPS)])?));
+    let (skus, left_out) = skus.split_at(skus.len().min(STOPS));
+    let own = goods(shelves, all(shelves.catalog.products(skus)?));
     let mut stops: Vec<map::Stop> = own
         .into_iter()
         .filter_map(|good| {
@@ -367,6 +371,7 @@ fn way(shelves: &Shelves<'_>, skus: &[Sku], title: &str) -> Result<map::Model, S
         kiosk,
         way,
         stops,
+        left_out: left_out.len(),
         title: title.to_owned(),
     })
 }
@@ -446,12 +451,13 @@ fn told(shelves: &Shelves<'_>, report: &TurnReport, by_words: bool) -> Result<Tu
     // What is said of the first few is not true of all that is shown.
     let is_more = own.len() > report.cards.len();
     let answer = if is_more { String::new() } else { report.reply.clone() };
+    let goods = Goods { title, answer, goods: own, asks: asks && !is_more, ..Goods::default() };
     Ok(Turned {
         intent: report.intent,
         by_words,
         reply: report.reply.clone(),
         list: list(shelves, asks.then(|| report.reply.clone()))?,
-        goods: Goods { title, answer, goods: own, ..Goods::default() },
+        goods,
         order: shelves.context.order.clone(),
         way,
         compared,

@@ -15,6 +15,7 @@ mod gate;
 mod goods;
 mod hands;
 mod loudspeaker;
+mod sensor;
 mod shelf;
 mod touches;
 pub mod visit;

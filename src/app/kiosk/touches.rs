@@ -21,6 +21,8 @@ use std::collections::BTreeMap;
 const COMPARED: usize = 4;
 /// Most pieces that the product page counts to; the list asks back long before.
 const PIECES: u32 = 99;
+/// Products that a page begins with, and grows by.
+const MOST: usize = 200;
 /// Most characters that are typed.
 const TYPED: usize = 200;
 
@@ -115,9 +117,9 @@ impl State {
                 self.turn_to(Page::Maintenance);
                 Vec::new()
             }
-            Touch::CategoryOpened(name) => self.browse(Browse::Category(name)),
-            Touch::AreaOpened(sign) => self.browse(Browse::Area(sign)),
-            Touch::OffersOpened => self.browse(Browse::Offers),
+            Touch::CategoryOpened(name) => self.browse(Browse::Category { name, most: MOST }),
+            Touch::AreaOpened(sign) => self.browse(Browse::Area { sign, most: MOST }),
+            Touch::OffersOpened => self.browse(Browse::Offers { most: MOST }),
             Touch::Asked(words) => self.ask(words),
             Touch::Edited(text) => {
                 let text = text.chars().take(TYPED).collect();
@@ -140,6 +142,10 @@ impl State {
                 self.refresh();
                 Vec::new()
             }
+            Touch::MoreWanted => match self.goods.source.clone().and_then(|source| source.grown(MOST)) {
+                Some(more) => self.browse(more),
+                None => Vec::new(),
+            },
             // The microphone is not there yet; these pages are not reached.
             Touch::Finished | Touch::Cancelled => self.back(),
             Touch::Stepped(by) => {
@@ -170,7 +176,7 @@ impl State {
                 if self.screen.list.printable && self.screen.list.printed != Some(Printed::Printing) =>
             {
                 self.screen.list.printed = Some(Printed::Printing);
-                vec![Command::Print]
+                vec![Command::Print(self.visit)]
             }
             Touch::Printed => Vec::new(),
             Touch::WayShown => {
@@ -289,7 +295,7 @@ impl State {
             return self.call(Tool::AddToList { items: vec![ListItem { subject, quantity }] });
         }
         let options: BTreeMap<String, String> = shown.chosen.clone();
-        let lines = vec![HeardLine { item: shown.card.title.clone(), quantity, options }];
+        let lines = vec![HeardLine { item: shown.card.sku.to_string(), quantity, options }];
         self.call(Tool::OrderDrinks { lines, others: Vec::new() })
     }
 

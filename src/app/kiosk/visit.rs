@@ -157,7 +157,15 @@ impl State {
                 self.screen.maintenance = crate::view::maintenance::Model { gate: lock, ..*model };
                 Vec::new()
             }
-            Event::Printed(done) => {
+            Event::Approached => {
+                if self.screen.chrome.page == Page::Attract && self.welcome.is_some() {
+                    self.begin(None);
+                    self.last_touch = now;
+                }
+                Vec::new()
+            }
+            Event::Printed { visit, .. } if visit != self.visit => Vec::new(),
+            Event::Printed { done, .. } => {
                 let printed = if done { Printed::Done } else { Printed::Failed };
                 self.screen.list.printed = self.screen.list.printed.map(|_| printed);
                 Vec::new()
@@ -420,6 +428,8 @@ impl State {
         mark(self.goods.goods.iter_mut().map(|good| &mut good.card), &self.order);
         self.screen.results =
             if self.goods == Goods::default() { results::Model::default() } else { self.goods.model() };
+        // A question that was answered, or was followed by another, stands no more.
+        self.screen.results.asks &= self.screen.list.question.as_ref() == Some(&self.goods.answer);
         let compared = &self.compared;
         if let Some(shown) = &mut self.screen.product {
             shown.card.compared = compared.contains(&shown.card.sku);

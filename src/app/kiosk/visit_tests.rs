@@ -403,6 +403,82 @@ fn a_catalog_that_cannot_be_read_for_once_ends_no_visit() {
 }
 
 #[test]
+fn a_page_of_goods_grows_in_place_and_keeps_what_was_chosen() {
+    let mut kiosk = Kiosk::awake();
+    let page = |browse: Browse, skus: &[&str]| {
+        Answer::Goods(Goods { source: Some(browse), is_cut: true, ..goods(skus) })
+    };
+    let opened = kiosk.touch(Touch::CategoryOpened("things".into()));
+    let Some(Command::Browse(first, browse)) = opened.first().cloned() else { panic!("{opened:?}") };
+    kiosk.answer(first, page(browse, &["a"]));
+    kiosk.touch(Touch::Narrowed("stock".into()));
+    let more = kiosk.touch(Touch::MoreWanted);
+    let Some(Command::Browse(second, grown)) = more.first().cloned() else { panic!("{more:?}") };
+    assert!(matches!(&grown, Browse::Category { name, most: 400 } if name == "things"), "{grown:?}");
+    kiosk.answer(second, page(grown, &["a", "b"]));
+    assert_eq!(kiosk.state.screen.results.cards.len(), 2);
+    assert!(kiosk.state.screen.results.is_growing);
+    assert!(kiosk.state.screen.results.facets.is_empty(), "too few to narrow");
+    assert!(kiosk.state.goods.chosen.contains("stock"));
+    kiosk.touch(Touch::Back);
+    assert_eq!(kiosk.page(), Page::Home, "it is one page");
+    // It ends somewhere.
+    let last = Browse::Offers { most: 1000 };
+    assert_eq!(last.grown(200), None);
+}
+
+#[test]
+fn a_question_on_a_page_is_answered_by_touch_and_stands_no_more() {
+    let mut kiosk = Kiosk::awake();
+    let asked = kiosk.touch(Touch::Submitted("a barbecue for six".into()));
+    let Answer::Turn(mut plan) = turned(Intent::Plan, true, &["a", "b"], 0) else { panic!() };
+    plan.list.question = Some("Shall I put them on your list?".into());
+    plan.goods.answer = "Shall I put them on your list?".into();
+    plan.goods.asks = true;
+    kiosk.answer(ticket(&asked), Answer::Turn(plan));
+    assert_eq!(kiosk.page(), Page::Results);
+    assert!(kiosk.state.screen.results.asks);
+    let agreed = kiosk.touch(Touch::Agreed(true));
+    assert!(matches!(&agreed[..], [Command::Call(_, tool)] if **tool == Tool::Agree));
+    kiosk.answer(ticket(&agreed), turned(Intent::Confirm, false, &[], 2));
+    assert_eq!(kiosk.page(), Page::List, "what became of it is shown");
+    kiosk.touch(Touch::Back);
+    assert_eq!(kiosk.page(), Page::Results);
+    assert!(!kiosk.state.screen.results.asks, "it was answered");
+}
+
+#[test]
+fn somebody_who_comes_near_wakes_the_kiosk_and_keeps_it_no_longer() {
+    let mut kiosk = Kiosk::awake();
+    kiosk.until(81);
+    assert_eq!(kiosk.page(), Page::Attract);
+    kiosk.event(Event::Approached);
+    assert_eq!(kiosk.page(), Page::Home);
+    // Passers-by are no shoppers.
+    for second in 82..=170 {
+        kiosk.until(second);
+        if kiosk.page() == Page::Attract {
+            return;
+        }
+        kiosk.event(Event::Approached);
+    }
+    panic!("it is awake still");
+}
+
+#[test]
+fn what_came_of_printing_is_told_to_whoever_printed() {
+    let mut kiosk = Kiosk::awake();
+    let added = kiosk.touch(Touch::Added(sku("a")));
+    kiosk.answer(ticket(&added), turned(Intent::Add, false, &["a"], 1));
+    let printed = kiosk.touch(Touch::Printed);
+    let [Command::Print(visit)] = printed[..] else { panic!("{printed:?}") };
+    kiosk.event(Event::Printed { visit: visit + 1, done: false });
+    assert_eq!(kiosk.state.screen.list.printed, Some(list::Printed::Printing));
+    kiosk.event(Event::Printed { visit, done: true });
+    assert_eq!(kiosk.state.screen.list.printed, Some(list::Printed::Done));
+}
+
+#[test]
 fn no_order_of_touches_breaks_a_visit() {
     let touches = || {
         vec![
