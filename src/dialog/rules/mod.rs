@@ -291,6 +291,7 @@ fn searched(clause: &Clause, bare: &str, context: &Context) -> Understanding {
             return Understanding::of(Tool::FindProducts { query, constraints });
         }
         None | Some(Subject::Query { .. } | Subject::Several { .. }) => {}
+        Some(_) if narrow::is_again(named, context) => {}
         Some(subject) => return Understanding::of(Tool::ShowProducts { subject }),
     }
     if named.split(' ').count() > 4

@@ -3,7 +3,7 @@
 
 use super::subject::{pattern, split_words};
 use crate::dialog::clause::Clause;
-use crate::dialog::constraint::take_constraints;
+use crate::dialog::constraint::{split, take_constraints};
 use crate::dialog::context::{Context, Search};
 use crate::dialog::refer::pointed_at;
 use crate::dialog::tool::{Constraints, Subject, Than, Tool};
@@ -156,6 +156,16 @@ static THAN: LazyLock<Vec<(Regex, Than)>> = LazyLock::new(|| {
     ]
 });
 
+/// Whether `bare` names what was searched last, in its words: that asks for all of it
+/// again, not for the one card that is called so.
+pub(super) fn is_again(bare: &str, context: &Context) -> bool {
+    let (query, constraints) = split(bare);
+    context.search().is_some_and(|search| {
+        let before = Constraints { said: constraints.said.clone(), ..search.constraints.clone() };
+        query == search.query && constraints == before
+    })
+}
+
 /// The narrowing that `bare` means, where something was searched before.
 pub(super) fn narrowed(bare: &str, context: &Context) -> Option<Tool> {
     let topic = match &context.topic {
@@ -165,6 +175,9 @@ pub(super) fn narrowed(bare: &str, context: &Context) -> Option<Tool> {
         _ => None,
     };
     let search = topic.as_ref().or(context.search())?;
+    if is_again(bare, context) {
+        return None;
+    }
     let extreme = WHICH.replace(bare, "");
     if matches!(context.last(), Some(Tool::CompareProducts { .. }))
         && extreme.len() < bare.len()

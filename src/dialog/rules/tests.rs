@@ -139,6 +139,8 @@ fn what_was_shown_can_be_pointed_at() {
     let add = |subject, quantity| Tool::AddToList { items: vec![ListItem { subject, quantity }] };
     assert_eq!(at("I'll take two of those"), add(sku("A"), 2));
     assert_eq!(at("the second one, three of them"), add(sku("B"), 3));
+    let again = Tool::FindProducts { query: "milk".into(), constraints: Default::default() };
+    assert_eq!(at("milk"), again, "not the one that has the word in its title");
     assert_eq!(at("where is the bread"), Tool::LocateProduct(query("bread")), "another topic");
 }
 
