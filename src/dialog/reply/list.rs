@@ -82,7 +82,7 @@ fn added(reply: &mut Reply, findings: &Findings) {
     if findings.question == Some(Question::Meant) {
         reply.say("That is ");
     }
-    lines(reply, findings, &findings.lines, LISTED);
+    lines(reply, findings, &findings.lines);
     total(reply, findings);
     reply.say(".");
     for priced in findings.lines.iter().take(LISTED) {
@@ -110,10 +110,7 @@ const LISTED: usize = 5;
 
 fn reviewed(reply: &mut Reply, findings: &Findings, lead: &str) {
     reply.say(lead);
-    lines(reply, findings, &findings.lines, LISTED);
-    if findings.lines.len() > LISTED {
-        reply.say(", and more on the screen");
-    }
+    lines(reply, findings, &findings.lines);
     reply.say(".");
     if let Some(cents) = findings.total_cents {
         reply.say(" Together ").state(facts::total(cents, findings.currency));
@@ -136,12 +133,16 @@ fn total(reply: &mut Reply, findings: &Findings) {
     }
 }
 
-fn lines(reply: &mut Reply, findings: &Findings, lines: &[PricedLine], most: usize) {
-    for (index, priced) in lines.iter().take(most).enumerate() {
+fn lines(reply: &mut Reply, findings: &Findings, lines: &[PricedLine]) {
+    for (index, priced) in lines.iter().take(LISTED).enumerate() {
         if index > 0 {
             reply.say(", and ");
         }
         line(reply, findings, priced);
+    }
+    // A total that follows is of all of them.
+    if lines.len() > LISTED {
+        reply.say(", and more on the screen");
     }
 }
 

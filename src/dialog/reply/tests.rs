@@ -1,10 +1,12 @@
 //! Replies as they are read and heard.
 
 use super::*;
-use crate::dialog::findings::Offer;
+use crate::dialog::findings::{Offer, PricedLine};
 use crate::dialog::freshness::Moment;
 use crate::dialog::gate;
 use crate::dialog::tool::Subject;
+use crate::domain::Sku;
+use crate::domain::turn::OrderLine;
 
 fn found(json: &str) -> Found {
     Found::new(serde_json::from_str(json).unwrap(), "")
@@ -78,4 +80,31 @@ fn a_stated_availability_is_told_without_a_count() {
     }
     let unknown = found(r#"{"sku":"A","title":"Milk"}"#);
     assert_eq!(told(Tool::CheckStock, &unknown)[0], "Milk: I do not know how many are left.");
+}
+
+#[test]
+fn a_total_of_more_than_was_named_says_that_there_is_more() {
+    let told = |count: usize| {
+        let sku = |n: usize| format!("S{n}");
+        let found = (0..count)
+            .map(|n| found(&format!(r#"{{"sku":"{}","title":"Thing {n}","price_cents":100}}"#, sku(n))))
+            .collect();
+        let line = |n: usize| PricedLine {
+            line: OrderLine {
+                sku: Sku::new(&sku(n)).unwrap(),
+                title: format!("Thing {n}"),
+                quantity: 1,
+                options: Default::default(),
+                defaults: Default::default(),
+            },
+            unit_cents: Some(100),
+        };
+        let lines = (0..count).map(line).collect();
+        let findings = Findings { found, lines, ..Findings::none(Tool::Agree, Currency::Usd) };
+        let reply = reply(&findings);
+        assert_eq!(gate::check(&reply, &findings), Ok(()), "{}", reply.text);
+        reply.text
+    };
+    assert!(told(5).ends_with(", and Thing 4, together $5.00. Anything else?"), "{}", told(5));
+    assert!(told(7).ends_with(", and Thing 4, and more on the screen, together $7.00. Anything else?"));
 }
