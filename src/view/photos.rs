@@ -152,7 +152,7 @@ pub fn kind(category: &[String]) -> ui::Kind {
         ("shoe", Clothing), ("apparel", Clothing), ("fashion", Clothing), ("electronic", Electronics), ("computer", Electronics),
         ("phone", Electronics), ("camera", Electronics), ("notebook", Electronics), ("monitor", Electronics),
         ("world", World), ("asian", World), ("mexican", World), ("indian", World), ("pantry", Pantry), ("canned", Pantry),
-        ("sauce", Pantry), ("spice", Pantry), ("condiment", Pantry), ("food", Pantry),
+        ("sauce", Pantry), ("syrup", Pantry), ("honey", Pantry), ("spice", Pantry), ("condiment", Pantry), ("food", Pantry),
     ];
     category
         .iter()
