@@ -20,7 +20,7 @@ PACKAGES := build-essential cmake clang libclang-dev pkg-config libasound2-dev \
             libfontconfig-dev libxkbcommon-dev libinput-dev libudev-dev libgbm-dev \
             libx11-6 libx11-xcb1 libxcursor1 libxi6 libxrandr2 libxkbcommon-x11-0 libegl1 libgl1
 # What the tests need besides: a display without a monitor, a pointer and keys for it.
-TEST_PACKAGES := xvfb xdotool
+TEST_PACKAGES := xvfb xdotool pulseaudio pulseaudio-utils libasound2-plugins
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help packages build models demo test test-full lint eval replay bench bench-noise bench-screen bench-search gallery tune-search tune-intents doctor clean

@@ -144,7 +144,7 @@ async fn ask(arguments: cli::Ask, folders: &Folders, settings: Settings) -> Resu
     let speaker =
         arguments.play.then(|| Speaker::open((!device.is_empty()).then_some(device.as_str()))).transpose()?;
     let playing = speaker.as_ref().map(Speaker::begin);
-    let request = Request { id: None, input, session: None, speak };
+    let request = Request { id: None, input, session: None, speak, stays: false };
     let (report, utterance) = assistant
         .turn(&request, |piece, rate| {
             // A loudspeaker that fails in mid-sentence leaves the reply on screen.

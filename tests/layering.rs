@@ -12,8 +12,9 @@ const LAYERS: [&str; 10] =
     ["domain", "settings", "dialog", "store", "models", "feeds", "engines", "voice", "view", "app"];
 
 /// Crates and the folders or files of src that may name them.
-const ROOMS: [(&str, &[&str]); 24] = [
+const ROOMS: [(&str, &[&str]); 25] = [
     ("slint", &["view/"]),
+    ("i_slint_core", &["view/"]),
     ("aisle_ui", &["view/"]),
     ("image", &["view/"]),
     ("lru", &["view/"]),

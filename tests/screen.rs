@@ -7,7 +7,7 @@
 mod pages;
 
 use aisle::view::touch::Touch;
-use aisle::view::ui::{AppWindow, Chrome, Contrast, Page, Sheet, Theme, Words};
+use aisle::view::ui::{AppWindow, Chrome, Contrast, ListAdapter, Page, SearchAdapter, Sheet, Theme, Words};
 use aisle::view::window::Window;
 use i_slint_backend_testing::{AccessibleRole, ElementHandle, ElementQuery};
 use pages::{PAGES, brand};
@@ -57,6 +57,8 @@ impl Screen {
         self.ui().window().dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
         self.ui().window().dispatch_event(WindowEvent::KeyReleased { text });
         self.settle();
+        // As the kiosk does four times a second.
+        self.window.hold_keys();
     }
 
     /// Has timers and changed properties do what they do.
@@ -299,6 +301,11 @@ fn what_a_sheet_covers_is_out_of_reach_until_it_is_closed() {
     screen.turn_to(Page::Home, FORMATS[0]);
     screen.show();
     let chrome = screen.ui().global::<Chrome>();
+    // It is opened by its button, which holds the focus then.
+    while screen.taken() != [Touch::SheetOpened(Sheet::Access)] {
+        screen.key(Key::Tab);
+        screen.key(Key::Return);
+    }
     chrome.set_sheet(Sheet::Access);
     screen.settle();
     let mut reached = Vec::new();
@@ -357,4 +364,110 @@ fn a_page_is_turned_by_keys_as_far_as_it_goes() {
         screen.key(Key::PageUp);
     }
     assert_eq!(height(), top);
+    // What holds the focus is scrolled out of sight: keys and scans are heard all the same.
+    while !screen.taken().iter().any(|touch| matches!(touch, Touch::Opened(_))) {
+        screen.key(Key::Tab);
+        screen.key(Key::Return);
+    }
+    for _ in 0..20 {
+        screen.key(Key::PageDown);
+    }
+    assert_eq!(height(), bottom);
+    screen.taken();
+    for digit in "4006381333931\n".chars() {
+        screen.ui().window().dispatch_event(WindowEvent::KeyPressed { text: digit.into() });
+    }
+    assert_eq!(screen.taken(), [Touch::Scanned("4006381333931".into())]);
+}
+
+#[test]
+fn a_control_that_can_do_no_more_gives_the_focus_on() {
+    let screen = Screen::open();
+    screen.turn_to(Page::List, FORMATS[0]);
+    screen.show();
+    let list = screen.ui().global::<ListAdapter>();
+    while !screen.taken().contains(&Touch::Undone) {
+        screen.key(Key::Tab);
+        screen.key(Key::Return);
+    }
+    list.set_undoable(false);
+    screen.settle();
+    screen.key(Key::Return);
+    assert_eq!(screen.taken(), [], "it does nothing any more");
+    screen.key(Key::Tab);
+    screen.key(Key::Return);
+    assert_eq!(screen.taken(), [Touch::WayShown], "and the next control is the next");
+}
+
+#[test]
+fn any_key_wakes_the_kiosk() {
+    let screen = Screen::open();
+    screen.turn_to(Page::Attract, FORMATS[0]);
+    screen.show();
+    for key in [Key::Space, Key::Escape, Key::PageDown, Key::DownArrow] {
+        screen.key(key);
+        assert_eq!(screen.taken(), [Touch::Woken(None)], "{key:?}");
+    }
+}
+
+#[test]
+fn a_keypad_writes_on_the_keyboard_of_the_screen() {
+    let screen = Screen::open();
+    screen.turn_to(Page::Search, FORMATS[0]);
+    screen.show();
+    let search = screen.ui().global::<SearchAdapter>();
+    search.set_text("".into());
+    screen.settle();
+    // Out of the field, and on to the first letter.
+    let mut steps = 0;
+    while search.get_text().is_empty() {
+        screen.key(Key::DownArrow);
+        steps += 1;
+        assert!(steps < 40, "no key of the keyboard is reached");
+        screen.key(Key::Return);
+        // What is suggested is passed by.
+        screen.taken();
+    }
+    let first = search.get_text();
+    screen.key(Key::Return);
+    assert_eq!(search.get_text(), format!("{first}{first}"), "the focus stays where it types");
+    // Cleared, the field is written in again.
+    screen.button("Clear").invoke_accessible_default_action();
+    screen.settle();
+    screen.ui().window().dispatch_event(WindowEvent::KeyPressed { text: "x".into() });
+    assert_eq!(search.get_text(), "x");
+}
+
+#[test]
+fn what_a_control_is_called_is_not_read_twice() {
+    let screen = Screen::open();
+    let mut twice = BTreeSet::new();
+    let mut seen = 0;
+    for format in FORMATS {
+        for page in PAGES {
+            screen.turn_to(page, format);
+            let texts: Vec<ElementHandle> = screen
+                .elements()
+                .into_iter()
+                .filter(|element| element.accessible_role() == Some(AccessibleRole::Text))
+                .collect();
+            for button in screen.buttons() {
+                let (at, size) = (button.absolute_position(), button.size());
+                let label = button.accessible_label();
+                seen += 1;
+                for text in &texts {
+                    let own = text.absolute_position();
+                    let inside = own.x >= at.x - 1.0
+                        && own.y >= at.y - 1.0
+                        && own.x + text.size().width <= at.x + size.width + 1.0
+                        && own.y + text.size().height <= at.y + size.height + 1.0;
+                    if inside && text.accessible_label() == label {
+                        twice.insert(format!("{page:?}: {label:?}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 250, "{seen} controls were seen");
+    assert!(twice.is_empty(), "{twice:#?}");
 }

@@ -2,7 +2,6 @@
 //! on after a bad one. Used by `aisle ask --batch` and by the turn socket.
 
 use super::assistant::{Assistant, Input, Request};
-use crate::domain::turn::Intent;
 use crate::voice::wav;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -83,7 +82,7 @@ pub async fn answer(assistant: &Assistant, line: &[u8], say: Option<&Path>, name
             (None, Some(wav)) => Input::Recording(wav),
             _ => return Err(LineProblem::Input),
         };
-        Ok(Request { id: line.id, input, session: line.session, speak: say.is_some() })
+        Ok(Request { id: line.id, input, session: line.session, speak: say.is_some(), stays: false })
     });
     let request = match parsed {
         Ok(request) => request,
@@ -93,9 +92,6 @@ pub async fn answer(assistant: &Assistant, line: &[u8], say: Option<&Path>, name
         Ok(done) => done,
         Err(error) => return refusal(line, "bad_input", &error.to_string()),
     };
-    if let (Intent::Goodbye, Some(session)) = (report.intent, &request.session) {
-        assistant.forget(session);
-    }
     if let (Some(folder), Some(utterance)) = (say, utterance) {
         let path = folder.join(format!("{name}.wav"));
         if let Err(error) = wav::write(&path, &utterance.samples, utterance.rate) {

@@ -49,6 +49,8 @@ pub struct Request {
     pub session: Option<String>,
     /// Whether the reply is to be spoken.
     pub speak: bool,
+    /// Goodbye ends nothing: whoever asks sees to the end of the conversation.
+    pub stays: bool,
 }
 
 /// Longest text that is taken, in bytes.
@@ -271,7 +273,7 @@ impl Assistant {
         let transcript = turn.words().to_owned();
         let context = turn.into_context();
         let order = context.order.clone();
-        self.remember(request.session.as_deref(), context);
+        self.remember(request, context, &answer);
         let main = answer.main().context("a turn has a step")?;
         let (intent, tier) = (main.understanding.tool.intent(), main.understanding.tier);
         let tool = main.understanding.tool.report();
@@ -468,9 +470,14 @@ impl Assistant {
         }
     }
 
-    fn remember(&self, session: Option<&str>, context: Context) {
-        let Some(session) = session else { return };
+    fn remember(&self, request: &Request, context: Context, answer: &Answer) {
+        let Some(session) = request.session.as_deref() else { return };
         let mut sessions = self.sessions();
+        let is_goodbye = answer.steps.last().is_some_and(|step| step.understanding.tool == Tool::Goodbye);
+        if is_goodbye && !request.stays {
+            sessions.contexts.remove(session);
+            return;
+        }
         if sessions.contexts.len() >= MAX_SESSIONS {
             let oldest =
                 sessions.contexts.iter().min_by_key(|(_, (_, used))| *used).map(|(id, _)| id.clone());

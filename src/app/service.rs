@@ -121,8 +121,13 @@ async fn embed_all(assistant: Arc<Assistant>) {
 }
 
 async fn beat(assistant: &Assistant) -> Result<()> {
-    let request =
-        Request { id: None, input: Input::Text("where is the milk".into()), session: None, speak: false };
+    let request = Request {
+        id: None,
+        input: Input::Text("where is the milk".into()),
+        session: None,
+        speak: false,
+        stays: false,
+    };
     let (report, _) = assistant.turn(&request, |_, _| {}).await?;
     if let Some(trouble) = report.degraded.first() {
         bail!("{trouble}");

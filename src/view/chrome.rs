@@ -58,6 +58,8 @@ pub struct Model {
     pub volume: u8,
     /// Seconds until the visit is erased, while that is asked.
     pub idle_seconds: Option<u32>,
+    /// That is asked because "start over" was touched.
+    pub leaving: bool,
     pub busy: bool,
 }
 
@@ -91,6 +93,7 @@ pub(super) fn show(model: &Model, window: &ui::AppWindow, showing: &mut Showing<
     chrome.set_language(model.language.code().into());
     chrome.set_volume(model.volume.into());
     chrome.set_idle_seconds(model.idle_seconds.and_then(|left| i32::try_from(left).ok()).unwrap_or(0));
+    chrome.set_leaving(model.leaving);
     chrome.set_busy(model.busy);
 }
 
@@ -125,7 +128,7 @@ pub(super) fn listen(window: &ui::AppWindow, send: &Sender) {
     chrome.on_held(send.plain(Touch::Held));
     window.global::<ui::Presence>().on_touched(send.plain(Touch::Presence));
     let own = window.as_weak();
-    window.on_focus_moved(move |on| {
+    window.global::<ui::Keys>().on_moved(move |on| {
         let key = if on { Key::Tab } else { Key::Backtab };
         let window = own.clone();
         // After the key that is under way.

@@ -40,7 +40,8 @@ pub struct Model {
     /// Corners of the way, from the kiosk on.
     pub way: Vec<Point>,
     pub stops: Vec<Stop>,
-    /// Things that the way does not pass, for there are too many.
+    /// Things of the list that the way does not pass: their place is not known, or there are
+    /// too many.
     pub left_out: usize,
     /// What is looked for; empty: the list, or just the store.
     pub title: String,

@@ -40,6 +40,8 @@ pub struct Model {
     pub total: usize,
     /// There are more of them than these.
     pub is_cut: bool,
+    /// These are what is left of so many; 0: nothing was narrowed.
+    pub narrowed_from: usize,
     /// And more are shown on demand.
     pub is_growing: bool,
     pub facets: Vec<Facet>,
@@ -55,6 +57,7 @@ impl Default for Model {
             asks: false,
             total: 0,
             is_cut: false,
+            narrowed_from: 0,
             is_growing: false,
             facets: Vec::new(),
             cards: Vec::new(),
@@ -70,6 +73,7 @@ pub(super) fn show(model: &Model, window: &ui::AppWindow, showing: &mut Showing<
     adapter.set_found(model.found);
     adapter.set_asks(model.asks);
     adapter.set_cut(model.is_cut);
+    adapter.set_narrowed_from(i32::try_from(model.narrowed_from).unwrap_or(i32::MAX));
     adapter.set_growing(model.is_growing);
     adapter.set_total(i32::try_from(model.total).unwrap_or(i32::MAX));
     let compared = model.cards.iter().filter(|card| card.compared).count();

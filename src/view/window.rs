@@ -12,6 +12,7 @@ use super::{
 };
 use crate::domain::product::{Unit, UnitPrice};
 use crate::domain::{Attribute, Currency, Sku};
+use i_slint_core::window::WindowInner;
 use slint::{Color, ComponentHandle, Image, Model, ModelRc, PhysicalSize, SharedString, Timer, VecModel};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
@@ -237,6 +238,17 @@ impl Window {
         let is_new = |page: Page| turned && page == screen.chrome.page;
         self.lay(screen, |page, differs| before.is_none_or(differs) || is_new(page));
         *self.shown.borrow_mut() = Some(screen.clone());
+        self.hold_keys();
+    }
+
+    /// Gives the keys to the window itself where no control that is seen holds them: else
+    /// neither a scan nor a keypad would be heard any more.
+    pub fn hold_keys(&self) {
+        // Slint has no public word for who holds the focus.
+        let holder = WindowInner::from_pub(self.ui.window()).focus_item.borrow().upgrade();
+        if !holder.is_some_and(|item| item.is_visible()) {
+            self.ui.invoke_take_keys();
+        }
     }
 
     /// Shows each model for which `wanted` says so, asked by its page and whether it differs.
@@ -357,9 +369,13 @@ impl Handle {
         let _ = slint::invoke_from_event_loop(move || with_window(|window| told(window.printout())));
     }
 
-    /// Calls `told` on the thread of the event loop, which shows that it runs.
+    /// Calls `told` on the thread of the event loop, which shows that it runs, and sees to
+    /// it that keys are heard.
     pub fn ping(self, told: impl FnOnce() + Send + 'static) {
-        let _ = slint::invoke_from_event_loop(told);
+        let _ = slint::invoke_from_event_loop(|| {
+            with_window(Window::hold_keys);
+            told();
+        });
     }
 
     /// Ends the event loop.

@@ -227,7 +227,7 @@ impl Playing {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Both fields are plain values: a panic elsewhere cannot break them.
+        // All fields are plain values: a panic elsewhere cannot break them.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

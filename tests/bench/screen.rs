@@ -48,7 +48,7 @@ fn main() {
         import(&kiosk);
         let display = Display::new(1080, 1920);
         let started = Instant::now();
-        let screen = Screen::start(kiosk, display, "", None);
+        let screen = Screen::start(kiosk, display, "", &[]);
         first.push(started.elapsed().as_millis() as u64);
         screen.wait_for_log("the catalog is open");
         catalog.push(started.elapsed().as_millis() as u64);
@@ -66,7 +66,7 @@ fn main() {
     // Slint counts the frames of each second.
     // SAFETY: no other thread runs yet that reads the environment.
     unsafe { std::env::set_var("SLINT_DEBUG_PERFORMANCE", "refresh_lazy,console") };
-    let screen = Screen::start(kiosk, Display::new(1080, 1920), "", None);
+    let screen = Screen::start(kiosk, Display::new(1080, 1920), "", &[]);
     screen.wait_for_log("engines are warm");
     screen.display.tap(540, 1200);
     std::thread::sleep(Duration::from_secs(2));

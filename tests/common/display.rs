@@ -115,9 +115,10 @@ impl Display {
         self.xdotool(&["search", "--onlyvisible", "--name", ".", "windowfocus", "--sync"]);
     }
 
-    /// That the display looks like the kept picture `name`, the region from `top` to
+    /// That the display looks like the kept picture `name` of its format, the region from `top` to
     /// `bottom` (shares of its height). With `AISLE_UPDATE_SCREENS` set it is kept anew.
     pub fn looks_like(&self, name: &str, top: f64, bottom: f64) {
+        let name = if self.width > self.height { format!("wide-{name}") } else { name.to_owned() };
         let picture = self.settled();
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screens");
         std::fs::create_dir_all(&folder).unwrap();
@@ -163,8 +164,8 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Starts the program with more settings, in TOML.
-    pub fn start(kiosk: Kiosk, display: Display, settings: &str, models: Option<&str>) -> Self {
+    /// Starts the program with more settings, in TOML, and more of an environment.
+    pub fn start(kiosk: Kiosk, display: Display, settings: &str, variables: &[(&str, String)]) -> Self {
         let runtime = tempfile::tempdir().unwrap();
         let (width, height) = (display.width, display.height);
         let file = kiosk.data.path().join("screen.toml");
@@ -175,9 +176,7 @@ impl Screen {
         let mut command = kiosk.command();
         command.arg("--settings").arg(&file).arg("run").env("DISPLAY", &display.number);
         command.env("XDG_RUNTIME_DIR", runtime.path()).env_remove("WAYLAND_DISPLAY");
-        if let Some(models) = models {
-            command.env("AISLE_MODELS", models);
-        }
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         let log = std::fs::File::create(kiosk.data.path().join("log")).unwrap();
         let program = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let screen = Self { display, kiosk, program, runtime };

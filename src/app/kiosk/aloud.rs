@@ -28,9 +28,11 @@ pub fn page(screen: &Screen) -> String {
                 (_, Some(first)) if first.instead => {
                     format!("We do not have {query}. These come close.")
                 }
+                (total, _) if results.is_cut => format!("The first {total} of {query}."),
                 (total, _) => format!("{total} found for {query}."),
             };
-            format!("{found} {}", cards.join(" "))
+            let asked = if results.asks { format!(" {}", results.answer) } else { String::new() };
+            format!("{found} {}{asked}", cards.join(" "))
         }
         Page::Product => screen.product.as_ref().map(product).unwrap_or_default(),
         Page::Compare => {
@@ -44,7 +46,8 @@ pub fn page(screen: &Screen) -> String {
                 list.lines.iter().map(|line| format!("{} {}", line.quantity, line.card.title)).collect();
             let total = list.currency.show(list.total);
             let partial = if list.is_partial { " Some prices are not known." } else { "" };
-            format!("On your list: {}. Together {total}.{partial}", lines.join(", "))
+            let asked = list.question.iter().map(|question| format!(" {question}")).collect::<String>();
+            format!("On your list: {}. Together {total}.{partial}{asked}", lines.join(", "))
         }
         Page::Map => {
             let stops: Vec<String> = screen

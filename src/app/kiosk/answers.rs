@@ -18,6 +18,9 @@ impl State {
             Answer::Turn(mut turn) => {
                 let order = std::mem::take(&mut turn.order);
                 let changed = order != self.order;
+                if changed {
+                    self.unsay();
+                }
                 self.order = order;
                 let printable = self.screen.list.printable;
                 let before = std::mem::replace(&mut self.screen.list, std::mem::take(&mut turn.list));
@@ -40,9 +43,12 @@ impl State {
                 self.say(Notice::Said(words), false);
             }
             Answer::Goods(goods) if is_latest => {
-                if self.screen.chrome.page == Page::Results && self.goods.is_grown_by(&goods) {
-                    let chosen = std::mem::take(&mut self.goods.chosen);
-                    self.goods = Goods { chosen, ..goods };
+                if goods.is_grown() {
+                    // Who went on meanwhile is not called back.
+                    if self.screen.chrome.page == Page::Results && self.goods.title == goods.title {
+                        let chosen = std::mem::take(&mut self.goods.chosen);
+                        self.goods = Goods { chosen, ..goods };
+                    }
                 } else {
                     self.keep_page();
                     self.goods = goods;

@@ -152,10 +152,21 @@ pub enum Browse {
     Price(OrderLine),
 }
 
+/// Products that a page begins with, and grows by.
+pub const PAGE: usize = 200;
 /// Most products that one page shows: more are searched for.
 const LARGEST: usize = 1000;
 
 impl Browse {
+    /// How many products it shows at most; `None`: it is no page of them.
+    #[must_use]
+    pub fn most(&self) -> Option<usize> {
+        match self {
+            Self::Category { most, .. } | Self::Area { most, .. } | Self::Offers { most } => Some(*most),
+            _ => None,
+        }
+    }
+
     /// The same page with so many products more; `None`: it grows no further.
     #[must_use]
     pub fn grown(mut self, by: usize) -> Option<Self> {

@@ -178,6 +178,9 @@ pub(super) async fn run(
                 }
             },
             Some(loudspeaker) = speaking.recv() => {
+                if loudspeaker.is_some() {
+                    tracing::info!("the loudspeaker is open");
+                }
                 desk.loudspeaker = loudspeaker.map(Arc::new);
                 desk.perform(vec![Command::Volume(VOLUME), Command::Welcome], &state).await;
                 continue;

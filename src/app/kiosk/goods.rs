@@ -1,6 +1,6 @@
 //! What was found, and the part of it that the shopper narrowed it to by touch. Pure.
 
-use super::command::Browse;
+use super::command::{Browse, PAGE};
 use super::shelf::Good;
 use crate::view::card::{Card, Stock};
 use crate::view::results::{Facet, Found, Label, Model};
@@ -38,10 +38,10 @@ impl Goods {
         }
     }
 
-    /// Whether `more` is the same page with more on it.
+    /// Whether these are more of a page that is open already.
     #[must_use]
-    pub fn is_grown_by(&self, more: &Self) -> bool {
-        self.source.is_some() && more.source.is_some() && self.title == more.title
+    pub fn is_grown(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| source.most() > Some(PAGE))
     }
 
     /// The page.
@@ -64,6 +64,7 @@ impl Goods {
             asks: self.asks,
             total: cards.len(),
             is_cut: self.is_cut,
+            narrowed_from: if self.chosen.is_empty() { 0 } else { self.goods.len() },
             is_growing: self.source.clone().is_some_and(|source| source.grown(1).is_some()),
             facets: self.facets(),
             cards,

@@ -88,7 +88,8 @@ impl Hands {
     pub async fn turn(&self, visit: u64, input: Input) -> Answer {
         let session = State::session(visit);
         let by_words = !matches!(input, Input::Touch(_));
-        let request = Request { id: None, input, session: Some(session.clone()), speak: false };
+        let session_of = Some(session.clone());
+        let request = Request { id: None, input, session: session_of, speak: false, stays: true };
         let report = match self.assistant.turn(&request, |_, _| {}).await {
             Ok((report, _)) => report,
             Err(error) => return Answer::Failed(format!("{error:#}")),
@@ -178,9 +179,13 @@ fn good(shelves: &Shelves<'_>, mut found: Found) -> Good {
 
 /// What is cheaper now and whose price is sure.
 fn offers(shelves: &Shelves<'_>, limit: usize) -> Result<Vec<Good>, StoreError> {
-    let mut own = goods(shelves, all(shelves.catalog.offers(shelves.now.timestamp(), limit)?));
-    own.retain(|good| good.card.regular.is_some());
-    Ok(own)
+    Ok(sure(goods(shelves, all(shelves.catalog.offers(shelves.now.timestamp(), limit)?))))
+}
+
+/// Those of offers whose price is sure.
+fn sure(mut offers: Vec<Good>) -> Vec<Good> {
+    offers.retain(|good| good.card.regular.is_some());
+    offers
 }
 
 fn request(text: String, limit: usize, constraints: &Constraints) -> SearchRequest {
@@ -194,16 +199,15 @@ fn cost(shelves: &Shelves<'_>, line: &OrderLine, product: Option<&Product>) -> O
 
 fn look(shelves: &Shelves<'_>, browse: &Browse) -> Result<Answer, StoreError> {
     // One more is looked up than is shown, which tells whether there are more.
-    let page = |title: &str, mut goods: Vec<Good>, most: usize| {
-        let is_cut = goods.len() > most;
-        goods.truncate(most);
+    let page = |title: &str, goods: Vec<Good>, is_cut: bool| {
         let (title, source) = (title.to_owned(), Some(browse.clone()));
         Answer::Goods(Goods { title, goods, source, is_cut, ..Goods::default() })
     };
     Ok(match browse {
         Browse::Category { name, most } => {
             let own = shelves.catalog.in_category(&[name.as_str()], most + 1)?;
-            page(name, goods(shelves, all(own)), *most)
+            let is_cut = own.len() > *most;
+            page(name, goods(shelves, all(own.into_iter().take(*most))), is_cut)
         }
         Browse::Area { sign, most } => {
             let mut own = Vec::new();
@@ -213,9 +217,15 @@ fn look(shelves: &Shelves<'_>, browse: &Browse) -> Result<Answer, StoreError> {
                 }
             })?;
             let title = shelves.areas.get(sign).unwrap_or(sign);
-            page(title, goods(shelves, all(own)), *most)
+            let is_cut = own.len() > *most;
+            page(title, goods(shelves, all(own.into_iter().take(*most))), is_cut)
         }
-        Browse::Offers { most } => page("%", offers(shelves, most + 1)?, *most),
+        Browse::Offers { most } => {
+            let own = shelves.catalog.offers(shelves.now.timestamp(), most + 1)?;
+            let is_cut = own.len() > *most;
+            let own = sure(goods(shelves, all(own.into_iter().take(*most))));
+            page("%", own, is_cut)
+        }
         Browse::Product(sku) => match shelves.catalog.product(sku)? {
             Some(own) => Answer::Product(Box::new(shown(shelves, own)?)),
             None => Answer::Failed("We do not have that any more.".into()),
@@ -338,8 +348,7 @@ fn way(shelves: &Shelves<'_>, skus: &[Sku], title: &str) -> Result<map::Model, S
     let areas = shelves.catalog.areas()?;
     let kiosk = shelves.catalog.kiosk()?;
     let mut floor = Floor::new(&areas, kiosk);
-    let (skus, left_out) = skus.split_at(skus.len().min(STOPS));
-    let own = goods(shelves, all(shelves.catalog.products(skus)?));
+    let own = goods(shelves, all(shelves.catalog.products(&skus[..skus.len().min(STOPS)])?));
     let mut stops: Vec<map::Stop> = own
         .into_iter()
         .filter_map(|good| {
@@ -370,8 +379,9 @@ fn way(shelves: &Shelves<'_>, skus: &[Sku], title: &str) -> Result<map::Model, S
         shelves: floor.shelves,
         kiosk,
         way,
+        // The one thing that was asked for tells its place itself.
+        left_out: if title.is_empty() { skus.len().saturating_sub(stops.len()) } else { 0 },
         stops,
-        left_out: left_out.len(),
         title: title.to_owned(),
     })
 }

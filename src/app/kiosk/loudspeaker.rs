@@ -11,10 +11,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How often a loudspeaker that goes away in mid-speech is opened again.
-const TRIES: u32 = 3;
-/// And how long after that.
-const AGAIN: Duration = Duration::from_millis(400);
+/// How often it is tried to open a loudspeaker again that went away in mid-speech.
+const TRIES: u32 = 8;
+/// And how long after each time.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Something to say.
 struct Words {
@@ -82,24 +82,27 @@ impl Shared {
             tracing::warn!(%error, "the voice failed; the caption stands");
         }
         let (mut tries, mut heard) = (0, 0);
-        let rest = loop {
+        let rest = 'said: loop {
             if !self.is_current(words) {
                 playing.stop();
             }
             let ended = playing.wait();
             heard += playing.heard();
-            if ended.is_ok() || !self.is_current(words) {
+            if ended.is_ok() {
                 break Some(speaker);
             }
-            if tries == TRIES {
-                break None;
-            }
-            tries += 1;
             // Closed before it is opened again: many can be open only once.
             drop(speaker);
-            thread::sleep(AGAIN);
-            let Some(reopened) = open() else { break None };
-            speaker = reopened;
+            speaker = loop {
+                if tries == TRIES || !self.is_current(words) {
+                    break 'said None;
+                }
+                tries += 1;
+                thread::sleep(AGAIN);
+                if let Some(reopened) = open() {
+                    break reopened;
+                }
+            };
             playing = self.begin(&speaker);
             for (piece, rate) in pieces.iter().skip(heard) {
                 let _ = playing.append(piece, *rate);

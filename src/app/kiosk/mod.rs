@@ -14,6 +14,8 @@ mod floor;
 mod gate;
 mod goods;
 mod hands;
+#[cfg(test)]
+mod idle_tests;
 mod loudspeaker;
 mod sensor;
 mod shelf;

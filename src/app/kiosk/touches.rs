@@ -1,6 +1,6 @@
 //! What each touch does to a visit. Pure, as all of the visit is.
 
-use super::command::{Browse, Command};
+use super::command::{Browse, Command, PAGE};
 use super::gate::Outcome;
 use super::visit::{State, THANKS, VOLUME, seconds};
 use crate::dialog::order::HeardLine;
@@ -21,15 +21,13 @@ use std::collections::BTreeMap;
 const COMPARED: usize = 4;
 /// Most pieces that the product page counts to; the list asks back long before.
 const PIECES: u32 = 99;
-/// Products that a page begins with, and grows by.
-const MOST: usize = 200;
 /// Most characters that are typed.
 const TYPED: usize = 200;
 
 impl State {
     pub(super) fn touched(&mut self, touch: Touch) -> Vec<Command> {
         // A touch that was on its way when the visit ended belongs to nobody.
-        let wakes = matches!(touch, Touch::Woken(_) | Touch::Scanned(_) | Touch::Presence);
+        let wakes = matches!(touch, Touch::Woken(_) | Touch::Scanned(_) | Touch::Presence | Touch::ReadAloud);
         if self.screen.chrome.page == Page::Attract && !wakes {
             return Vec::new();
         }
@@ -100,10 +98,17 @@ impl State {
                 self.screen.chrome.volume = u8::try_from(volume.clamp(0, 10)).unwrap_or(VOLUME);
                 vec![Command::Volume(self.screen.chrome.volume)]
             }
-            Touch::ReadAloud if self.screen.chrome.sound => {
+            Touch::ReadAloud => {
+                // The help key of a keypad is the first that somebody who does not see presses.
+                if self.screen.chrome.page == Page::Attract {
+                    self.begin(None);
+                }
+                if !self.screen.chrome.sound {
+                    return Vec::new();
+                }
+                self.is_reading = true;
                 vec![Command::Speak(self.visit, super::aloud::page(&self.screen))]
             }
-            Touch::ReadAloud => Vec::new(),
             Touch::Silenced => vec![Command::Silence],
             Touch::NoticeUndone | Touch::Undone => self.call(Tool::Undo),
             Touch::Held => {
@@ -117,9 +122,9 @@ impl State {
                 self.turn_to(Page::Maintenance);
                 Vec::new()
             }
-            Touch::CategoryOpened(name) => self.browse(Browse::Category { name, most: MOST }),
-            Touch::AreaOpened(sign) => self.browse(Browse::Area { sign, most: MOST }),
-            Touch::OffersOpened => self.browse(Browse::Offers { most: MOST }),
+            Touch::CategoryOpened(name) => self.browse(Browse::Category { name, most: PAGE }),
+            Touch::AreaOpened(sign) => self.browse(Browse::Area { sign, most: PAGE }),
+            Touch::OffersOpened => self.browse(Browse::Offers { most: PAGE }),
             Touch::Asked(words) => self.ask(words),
             Touch::Edited(text) => {
                 let text = text.chars().take(TYPED).collect();
@@ -142,7 +147,7 @@ impl State {
                 self.refresh();
                 Vec::new()
             }
-            Touch::MoreWanted => match self.goods.source.clone().and_then(|source| source.grown(MOST)) {
+            Touch::MoreWanted => match self.goods.source.clone().and_then(|source| source.grown(PAGE)) {
                 Some(more) => self.browse(more),
                 None => Vec::new(),
             },

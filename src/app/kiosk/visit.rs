@@ -73,6 +73,10 @@ pub struct State {
     /// When "start over" was asked about.
     asked_at: Option<Duration>,
     speaking_since: Option<Duration>,
+    /// A page is being read out, or will be.
+    pub(super) is_reading: bool,
+    /// The page was turned by the event under way.
+    has_turned: bool,
     pub(super) gate: Gate,
 }
 
@@ -98,6 +102,8 @@ impl State {
             ends_at: None,
             asked_at: None,
             speaking_since: None,
+            is_reading: false,
+            has_turned: false,
             gate: Gate::default(),
         }
     }
@@ -110,6 +116,19 @@ impl State {
 
     /// Takes the next event, that happened at `now` since the start.
     pub fn update(&mut self, event: Event, now: Duration) -> Vec<Command> {
+        self.has_turned = false;
+        let is_reading = self.is_reading;
+        let mut commands = self.take(event, now);
+        self.screen.chrome.leaving = self.asked_at.is_some();
+        // What is read out is of a page that is not there any more.
+        if is_reading && self.has_turned && !commands.contains(&Command::Silence) {
+            commands.push(Command::Silence);
+        }
+        self.is_reading &= !commands.contains(&Command::Silence);
+        commands
+    }
+
+    fn take(&mut self, event: Event, now: Duration) -> Vec<Command> {
         self.now = now;
         match event {
             // A press comes before the touch that it becomes; while the idle question is
@@ -145,6 +164,7 @@ impl State {
             }
             Event::Spoke { visit, caption } if visit == self.visit => {
                 self.speaking_since = caption.is_some().then_some(now);
+                self.is_reading &= caption.is_some();
                 self.screen.chrome.speaking = caption.is_some();
                 self.screen.chrome.caption = caption.unwrap_or_default();
                 self.last_touch = now;
@@ -199,6 +219,9 @@ impl State {
     }
 
     pub(super) fn ask(&mut self, words: String) -> Vec<Command> {
+        // A yes that is touched meanwhile would answer whatever is asked by then.
+        self.screen.list.question = None;
+        self.refresh();
         let ticket = self.busy();
         vec![Command::Ask(ticket, words)]
     }
@@ -277,6 +300,7 @@ impl State {
         self.ends_at = None;
         self.asked_at = None;
         self.speaking_since = None;
+        self.is_reading = false;
         self.gate.clear();
         let store = std::mem::take(&mut self.screen.chrome.store);
         let outage = self.screen.outage.clone();
@@ -304,9 +328,7 @@ impl State {
 
     fn tick(&mut self) -> Vec<Command> {
         if self.notice_until.is_some_and(|until| self.now >= until) {
-            self.notice_until = None;
-            self.screen.chrome.notice = None;
-            self.screen.chrome.undoable = false;
+            self.unsay();
         }
         if self.ends_at.is_some_and(|at| self.now >= at) {
             return self.end();
@@ -341,6 +363,13 @@ impl State {
         if self.screen.chrome.language == Language::English {
             self.say(Notice::Said(reply), undoable);
         }
+    }
+
+    /// Takes a notice away that is not true any more.
+    pub(super) fn unsay(&mut self) {
+        self.screen.chrome.notice = None;
+        self.screen.chrome.undoable = false;
+        self.notice_until = None;
     }
 
     pub(super) fn say(&mut self, notice: Notice, undoable: bool) {
@@ -381,6 +410,7 @@ impl State {
     pub(super) fn turn_to(&mut self, page: Page) {
         self.screen.chrome.page = page;
         self.screen.chrome.sheet = Sheet::None;
+        self.has_turned = true;
         if page != Page::Feedback {
             // Who goes on is not sent away.
             self.ends_at = None;
@@ -429,7 +459,10 @@ impl State {
         self.screen.results =
             if self.goods == Goods::default() { results::Model::default() } else { self.goods.model() };
         // A question that was answered, or was followed by another, stands no more.
-        self.screen.results.asks &= self.screen.list.question.as_ref() == Some(&self.goods.answer);
+        if self.goods.asks && self.screen.list.question.as_ref() != Some(&self.goods.answer) {
+            self.screen.results.asks = false;
+            self.screen.results.answer.clear();
+        }
         let compared = &self.compared;
         if let Some(shown) = &mut self.screen.product {
             shown.card.compared = compared.contains(&shown.card.sku);

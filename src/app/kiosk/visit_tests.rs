@@ -10,7 +10,7 @@ use crate::dialog::tool::Tool;
 use crate::domain::turn::{Intent, OrderLine};
 use crate::domain::{Currency, Sku};
 use crate::view::chrome::{Notice, Page, Sheet};
-use crate::view::feedback::{Reason, Thumb};
+use crate::view::feedback::Thumb;
 use crate::view::format::Language;
 use crate::view::list;
 use crate::view::maintenance::Gate;
@@ -19,23 +19,23 @@ use crate::view::touch::Touch;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-struct Kiosk {
-    state: State,
-    now: Duration,
+pub(super) struct Kiosk {
+    pub(super) state: State,
+    pub(super) now: Duration,
 }
 
-fn good(sku: &str) -> Good {
+pub(super) fn good(sku: &str) -> Good {
     let light = Light { now: jiff::Timestamp::UNIX_EPOCH, currency: Currency::Usd, as_of: None };
     let product = format!(r#"{{"sku":"{sku}","title":"Thing {sku}","price_cents":199,"stock":9}}"#);
     light.good(Found::new(serde_json::from_str(&product).unwrap(), ""))
 }
 
-fn goods(skus: &[&str]) -> Goods {
+pub(super) fn goods(skus: &[&str]) -> Goods {
     Goods { title: "things".into(), goods: skus.iter().map(|sku| good(sku)).collect(), ..Goods::default() }
 }
 
 /// A turn that leaves `pieces` of one thing on the list.
-fn turned(intent: Intent, by_words: bool, found: &[&str], pieces: u32) -> Answer {
+pub(super) fn turned(intent: Intent, by_words: bool, found: &[&str], pieces: u32) -> Answer {
     let order: Vec<OrderLine> = (pieces > 0)
         .then(|| OrderLine {
             sku: Sku::new("a").unwrap(),
@@ -70,7 +70,7 @@ fn turned(intent: Intent, by_words: bool, found: &[&str], pieces: u32) -> Answer
 
 impl Kiosk {
     /// Nobody is there, and the catalog is not open yet.
-    fn bare() -> Self {
+    pub(super) fn bare() -> Self {
         let rules = Rules {
             language: Language::English,
             ask_after: Duration::from_secs(60),
@@ -81,7 +81,7 @@ impl Kiosk {
     }
 
     /// Somebody woke it.
-    fn awake() -> Self {
+    pub(super) fn awake() -> Self {
         let mut kiosk = Self::bare();
         let welcome = Welcome { store: "Shop".into(), sound: true, printable: true, ..Welcome::default() };
         kiosk.event(Event::Welcomed(Box::new(welcome)));
@@ -89,20 +89,20 @@ impl Kiosk {
         kiosk
     }
 
-    fn event(&mut self, event: Event) -> Vec<Command> {
+    pub(super) fn event(&mut self, event: Event) -> Vec<Command> {
         self.state.update(event, self.now)
     }
 
-    fn touch(&mut self, touch: Touch) -> Vec<Command> {
+    pub(super) fn touch(&mut self, touch: Touch) -> Vec<Command> {
         self.event(Event::Touched(touch))
     }
 
-    fn answer(&mut self, ticket: Ticket, answer: Answer) {
+    pub(super) fn answer(&mut self, ticket: Ticket, answer: Answer) {
         self.event(Event::Answered(ticket, Box::new(answer)));
     }
 
     /// Time goes on to `seconds` since the start, a tick a second.
-    fn until(&mut self, seconds: u64) -> Vec<Command> {
+    pub(super) fn until(&mut self, seconds: u64) -> Vec<Command> {
         let mut commands = Vec::new();
         while self.now < Duration::from_secs(seconds) {
             self.now += Duration::from_secs(1);
@@ -111,12 +111,12 @@ impl Kiosk {
         commands
     }
 
-    fn page(&self) -> Page {
+    pub(super) fn page(&self) -> Page {
         self.state.screen.chrome.page
     }
 }
 
-fn ticket(commands: &[Command]) -> Ticket {
+pub(super) fn ticket(commands: &[Command]) -> Ticket {
     commands
         .iter()
         .find_map(|command| match command {
@@ -126,7 +126,7 @@ fn ticket(commands: &[Command]) -> Ticket {
         .unwrap()
 }
 
-fn sku(text: &str) -> Sku {
+pub(super) fn sku(text: &str) -> Sku {
     Sku::new(text).unwrap()
 }
 
@@ -199,89 +199,20 @@ fn cards_show_what_is_on_the_list() {
 }
 
 #[test]
-fn nothing_of_a_visit_outlasts_it() {
+fn a_page_that_was_left_is_not_read_on() {
     let mut kiosk = Kiosk::awake();
-    let before = {
-        let mut fresh = Kiosk::awake();
-        fresh.touch(Touch::Ended);
-        fresh.state.screen
-    };
-    kiosk.touch(Touch::LargeToggled);
-    kiosk.touch(Touch::ContrastToggled);
-    kiosk.touch(Touch::LanguageChosen(Language::German));
-    kiosk.touch(Touch::VolumeStepped(3));
-    let added = kiosk.touch(Touch::Added(sku("a")));
-    kiosk.answer(ticket(&added), turned(Intent::Add, false, &["a"], 3));
-    let asked = kiosk.touch(Touch::Asked("something private".into()));
-    let late = kiosk.touch(Touch::CategoryOpened("Dairy".into()));
-    kiosk.answer(ticket(&asked), turned(Intent::Find, true, &["a"], 3));
-    assert_eq!(kiosk.touch(Touch::Ended), [Command::Silence], "it is asked first: there is a list");
-    let ended = kiosk.touch(Touch::Ended);
-    assert!(ended.contains(&Command::Forget(State::session(1))), "{ended:?}");
-    assert!(ended.contains(&Command::Silence));
-    assert!(ended.contains(&Command::FillSearch(String::new())), "what was typed is gone");
-    assert_eq!(kiosk.state.screen, before);
-    kiosk.answer(ticket(&late), Answer::Goods(goods(&["a"])));
-    kiosk.answer(ticket(&late), turned(Intent::Add, false, &["a"], 9));
-    assert_eq!(kiosk.state.screen, before, "an answer to the one who left is seen by nobody");
-    kiosk.touch(Touch::Woken(None));
-    kiosk.touch(Touch::ListOpened);
-    assert!(kiosk.state.screen.list.lines.is_empty());
-    assert_eq!(kiosk.state.screen.chrome.pieces, 0);
-}
-
-#[test]
-fn an_idle_visit_is_asked_for_and_then_erased() {
-    let mut kiosk = Kiosk::awake();
-    kiosk.until(59);
-    assert_eq!(kiosk.state.screen.chrome.idle_seconds, None);
-    kiosk.until(60);
-    assert_eq!(kiosk.state.screen.chrome.idle_seconds, Some(20));
-    kiosk.until(70);
-    assert_eq!(kiosk.state.screen.chrome.idle_seconds, Some(10));
-    kiosk.touch(Touch::Stayed);
-    assert_eq!(kiosk.state.screen.chrome.idle_seconds, None);
-    kiosk.until(149);
-    assert_eq!(kiosk.page(), Page::Home);
-    let commands = kiosk.until(150);
-    assert_eq!(kiosk.page(), Page::Attract);
-    assert!(commands.contains(&Command::Forget(State::session(1))));
-    assert!(kiosk.until(400).is_empty(), "nobody is asked who is not there");
-}
-
-#[test]
-fn a_list_is_not_lost_by_a_slip_of_the_finger() {
-    let mut kiosk = Kiosk::awake();
-    kiosk.until(100);
-    kiosk.touch(Touch::Woken(None));
-    let added = kiosk.touch(Touch::Added(sku("a")));
-    kiosk.answer(ticket(&added), turned(Intent::Add, false, &["a"], 3));
-    assert_eq!(kiosk.touch(Touch::Ended), [Command::Silence]);
-    assert_eq!(kiosk.state.screen.chrome.idle_seconds, Some(20), "it is asked first");
-    kiosk.touch(Touch::Stayed);
-    assert_eq!((kiosk.page(), kiosk.state.screen.chrome.pieces), (Page::Home, 3));
-    // As a finger does it: a press, then the touch.
-    kiosk.touch(Touch::Presence);
-    kiosk.touch(Touch::Ended);
-    kiosk.touch(Touch::Presence);
-    assert!(!kiosk.touch(Touch::Ended).is_empty());
-    assert_eq!(kiosk.page(), Page::Attract);
-}
-
-#[test]
-fn speaking_is_no_idling() {
-    let mut kiosk = Kiosk::awake();
-    kiosk.until(50);
-    kiosk.event(Event::Spoke { visit: 1, caption: Some("A long answer".into()) });
-    kiosk.event(Event::Spoke { visit: 0, caption: Some("For somebody else".into()) });
-    kiosk.until(200);
-    assert_eq!(kiosk.page(), Page::Home);
-    assert_eq!(kiosk.state.screen.chrome.caption, "A long answer");
+    let read = kiosk.touch(Touch::ReadAloud);
+    assert!(matches!(read[..], [Command::Speak(1, _)]));
+    kiosk.event(Event::Spoke { visit: 1, caption: Some("Hello!".into()) });
+    assert_eq!(kiosk.touch(Touch::LargeToggled), [], "it is the same page");
+    assert_eq!(kiosk.touch(Touch::HelpOpened), [Command::Silence]);
+    // Nor is one that was about to be read.
     kiosk.event(Event::Spoke { visit: 1, caption: None });
-    kiosk.until(259);
-    assert_eq!(kiosk.state.screen.chrome.idle_seconds, None, "counted from the end of it");
-    kiosk.until(260);
-    assert_eq!(kiosk.state.screen.chrome.idle_seconds, Some(20));
+    kiosk.touch(Touch::ReadAloud);
+    let opened = kiosk.touch(Touch::CategoryOpened("things".into()));
+    let found = Event::Answered(ticket(&opened), Box::new(Answer::Goods(goods(&["a"]))));
+    assert_eq!(kiosk.event(found), [Command::Silence]);
+    assert_eq!(kiosk.touch(Touch::Home), [], "nothing is read any more");
 }
 
 #[test]
@@ -354,25 +285,15 @@ fn a_scan_wakes_the_kiosk_and_opens_the_product() {
 }
 
 #[test]
-fn thanks_end_the_visit() {
+fn what_was_said_of_the_list_goes_when_it_changes() {
     let mut kiosk = Kiosk::awake();
-    kiosk.touch(Touch::Confirmed);
-    assert_eq!(kiosk.page(), Page::Feedback);
-    assert!(kiosk.touch(Touch::Thumbed(Thumb::Down)).is_empty(), "a reason is asked for first");
-    let verdict = Command::Feedback { thumb: Thumb::Down, reason: Reason::TooSlow };
-    assert_eq!(kiosk.touch(Touch::Reasoned(Reason::TooSlow)), [verdict]);
-    kiosk.until(8);
-    assert_eq!(kiosk.page(), Page::Attract);
-}
-
-#[test]
-fn who_goes_on_after_thanks_is_not_sent_away() {
-    let mut kiosk = Kiosk::awake();
-    kiosk.touch(Touch::Confirmed);
-    kiosk.touch(Touch::Thumbed(Thumb::Up));
+    let added = kiosk.touch(Touch::Added(sku("a")));
+    kiosk.answer(ticket(&added), turned(Intent::Add, false, &["a"], 1));
+    assert!(kiosk.state.screen.chrome.notice.is_some());
     kiosk.touch(Touch::ListOpened);
-    kiosk.until(30);
-    assert_eq!(kiosk.page(), Page::List);
+    let emptied = kiosk.touch(Touch::Cleared);
+    kiosk.answer(ticket(&emptied), turned(Intent::Remove, false, &[], 0));
+    assert_eq!((kiosk.page(), &kiosk.state.screen.chrome.notice), (Page::List, &None));
 }
 
 #[test]
@@ -422,6 +343,15 @@ fn a_page_of_goods_grows_in_place_and_keeps_what_was_chosen() {
     assert!(kiosk.state.goods.chosen.contains("stock"));
     kiosk.touch(Touch::Back);
     assert_eq!(kiosk.page(), Page::Home, "it is one page");
+    // More that comes when the shopper has gone on calls nobody back.
+    let opened = kiosk.touch(Touch::CategoryOpened("things".into()));
+    kiosk.answer(ticket(&opened), page(Browse::Category { name: "things".into(), most: 200 }, &["a"]));
+    let more = kiosk.touch(Touch::MoreWanted);
+    let added = kiosk.touch(Touch::Added(sku("a")));
+    kiosk.answer(ticket(&added), turned(Intent::Add, true, &["a"], 1));
+    assert_eq!(kiosk.page(), Page::List);
+    kiosk.answer(ticket(&more), page(Browse::Category { name: "things".into(), most: 400 }, &["a", "b"]));
+    assert_eq!(kiosk.page(), Page::List);
     // It ends somewhere.
     let last = Browse::Offers { most: 1000 };
     assert_eq!(last.grown(200), None);
@@ -431,51 +361,31 @@ fn a_page_of_goods_grows_in_place_and_keeps_what_was_chosen() {
 fn a_question_on_a_page_is_answered_by_touch_and_stands_no_more() {
     let mut kiosk = Kiosk::awake();
     let asked = kiosk.touch(Touch::Submitted("a barbecue for six".into()));
-    let Answer::Turn(mut plan) = turned(Intent::Plan, true, &["a", "b"], 0) else { panic!() };
-    plan.list.question = Some("Shall I put them on your list?".into());
-    plan.goods.answer = "Shall I put them on your list?".into();
-    plan.goods.asks = true;
-    kiosk.answer(ticket(&asked), Answer::Turn(plan));
+    let plan = || {
+        let Answer::Turn(mut plan) = turned(Intent::Plan, true, &["a", "b"], 0) else { panic!() };
+        plan.list.question = Some("Shall I put them on your list?".into());
+        plan.goods.answer = "Shall I put them on your list?".into();
+        plan.goods.asks = true;
+        Answer::Turn(plan)
+    };
+    kiosk.answer(ticket(&asked), plan());
     assert_eq!(kiosk.page(), Page::Results);
     assert!(kiosk.state.screen.results.asks);
+    // While something else is asked for, yes would be the answer to that.
+    let other = kiosk.touch(Touch::Submitted("something else".into()));
+    kiosk.touch(Touch::Back);
+    assert!(!kiosk.state.screen.results.asks);
+    drop(other);
+    let asked = kiosk.touch(Touch::Submitted("a barbecue for six".into()));
+    kiosk.answer(ticket(&asked), plan());
     let agreed = kiosk.touch(Touch::Agreed(true));
     assert!(matches!(&agreed[..], [Command::Call(_, tool)] if **tool == Tool::Agree));
     kiosk.answer(ticket(&agreed), turned(Intent::Confirm, false, &[], 2));
     assert_eq!(kiosk.page(), Page::List, "what became of it is shown");
     kiosk.touch(Touch::Back);
     assert_eq!(kiosk.page(), Page::Results);
-    assert!(!kiosk.state.screen.results.asks, "it was answered");
-}
-
-#[test]
-fn somebody_who_comes_near_wakes_the_kiosk_and_keeps_it_no_longer() {
-    let mut kiosk = Kiosk::awake();
-    kiosk.until(81);
-    assert_eq!(kiosk.page(), Page::Attract);
-    kiosk.event(Event::Approached);
-    assert_eq!(kiosk.page(), Page::Home);
-    // Passers-by are no shoppers.
-    for second in 82..=170 {
-        kiosk.until(second);
-        if kiosk.page() == Page::Attract {
-            return;
-        }
-        kiosk.event(Event::Approached);
-    }
-    panic!("it is awake still");
-}
-
-#[test]
-fn what_came_of_printing_is_told_to_whoever_printed() {
-    let mut kiosk = Kiosk::awake();
-    let added = kiosk.touch(Touch::Added(sku("a")));
-    kiosk.answer(ticket(&added), turned(Intent::Add, false, &["a"], 1));
-    let printed = kiosk.touch(Touch::Printed);
-    let [Command::Print(visit)] = printed[..] else { panic!("{printed:?}") };
-    kiosk.event(Event::Printed { visit: visit + 1, done: false });
-    assert_eq!(kiosk.state.screen.list.printed, Some(list::Printed::Printing));
-    kiosk.event(Event::Printed { visit, done: true });
-    assert_eq!(kiosk.state.screen.list.printed, Some(list::Printed::Done));
+    let results = &kiosk.state.screen.results;
+    assert!(!results.asks && results.answer.is_empty() && results.cards.len() == 2, "it was answered");
 }
 
 #[test]

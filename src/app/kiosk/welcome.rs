@@ -75,6 +75,7 @@ pub fn blank(store: &str, language: Language) -> Screen {
             access: Access::default(),
             volume: VOLUME,
             idle_seconds: None,
+            leaving: false,
             busy: false,
         },
         attract: attract::Model { store: store.to_owned(), ..attract::Model::default() },
