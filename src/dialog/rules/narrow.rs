@@ -156,13 +156,14 @@ static THAN: LazyLock<Vec<(Regex, Than)>> = LazyLock::new(|| {
     ]
 });
 
-/// Whether `bare` names what was searched last, in its words: that asks for all of it
-/// again, not for the one card that is called so.
+/// Whether `bare` names what was searched last, in its words or some of them: that asks for
+/// all of it, not for the one card that happens to be called so ("milk" after "oat milk").
 pub(super) fn is_again(bare: &str, context: &Context) -> bool {
     let (query, constraints) = split(bare);
     context.search().is_some_and(|search| {
         let before = Constraints { said: constraints.said.clone(), ..search.constraints.clone() };
-        query == search.query && constraints == before
+        let known = |word: &str| search.query.split(' ').any(|own| own == word);
+        !query.is_empty() && query.split(' ').all(known) && constraints == before
     })
 }
 

@@ -139,6 +139,10 @@ fn what_was_shown_can_be_pointed_at() {
     let add = |subject, quantity| Tool::AddToList { items: vec![ListItem { subject, quantity }] };
     assert_eq!(at("I'll take two of those"), add(sku("A"), 2));
     assert_eq!(at("the second one, three of them"), add(sku("B"), 3));
+    let oats =
+        after_finding("oat milk", &[("A", "Organic Oat Milk 1 L", 229), ("B", "Oatly Oat Drink 1 L", 329)]);
+    let broader = Tool::FindProducts { query: "milk".into(), constraints: Default::default() };
+    assert_eq!(read("milk", &Menu::default(), &oats).tool, broader);
     let again = Tool::FindProducts { query: "milk".into(), constraints: Default::default() };
     assert_eq!(at("milk"), again, "not the one that has the word in its title");
     assert_eq!(at("where is the bread"), Tool::LocateProduct(query("bread")), "another topic");
