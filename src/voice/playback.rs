@@ -213,11 +213,11 @@ impl Playing {
     pub fn wait(&self) -> Result<(), PlaybackError> {
         let deadline = Instant::now() + self.state().queued + PATIENCE;
         while !self.player.empty() {
-            if self.state().stopped {
-                return Ok(());
-            }
             if self.lost.load(Ordering::Relaxed) || Instant::now() > deadline {
                 return Err(PlaybackError::Lost);
+            }
+            if self.state().stopped {
+                return Ok(());
             }
             sleep(LOOK);
         }
@@ -281,6 +281,8 @@ mod tests {
         assert!(matches!(playing.wait(), Err(PlaybackError::Lost)));
         assert_eq!((playing.heard(), playing.state().pieces), (0, 1), "what was not heard is known still");
         assert!(matches!(playing.append(&[1], 22_050), Err(PlaybackError::Lost)));
+        playing.stop();
+        assert!(matches!(playing.wait(), Err(PlaybackError::Lost)), "a stop does not bring it back");
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Goods {
             total: cards.len(),
             is_cut: self.is_cut,
             narrowed_from: if self.chosen.is_empty() { 0 } else { self.goods.len() },
-            is_growing: self.source.clone().is_some_and(|source| source.grown(1).is_some()),
+            is_growing: self.source.clone().is_some_and(|source| source.grown(PAGE).is_some()),
             facets: self.facets(),
             cards,
         }
