@@ -5,7 +5,7 @@
 
 mod support;
 
-use aisle::domain::{Gtin, Location, Sku};
+use aisle::domain::{Gtin, Location, Product, Sku};
 use aisle::store::{Catalog, Filters, ImportError, ImportLimits, SearchRequest, StoreError};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -70,6 +70,13 @@ fn products_are_read_by_list_category_and_number() {
     assert!(milk.len() > 5 && milk.iter().all(|p| p.category == ["Dairy & Eggs", "Milk"]));
     assert_eq!(catalog.in_category(&["Dairy & Eggs"], 3).unwrap().len(), 3);
     assert!(catalog.in_category(&["Dairy"], 3).unwrap().is_empty(), "levels are whole names");
+    let mut fourth = Vec::new();
+    let stands = |product: &Product| product.location.as_ref().is_some_and(|place| place.aisle == "4");
+    catalog.for_each_product(|product| fourth.extend(stands(&product).then_some(product))).unwrap();
+    assert!(fourth.len() > 20);
+    assert_eq!(catalog.in_area("4", 1000).unwrap(), fourth);
+    assert_eq!(catalog.in_area("4", 2).unwrap(), fourth[..2]);
+    assert!(catalog.in_area("44", 2).unwrap().is_empty());
     let wanted: Vec<Sku> = [&milk[2], &milk[0]].map(|p| p.sku.clone()).to_vec();
     let unknown = Sku::new("no such thing").unwrap();
     let found = catalog.products(&[wanted[0].clone(), unknown.clone(), wanted[1].clone()]).unwrap();

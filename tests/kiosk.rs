@@ -47,6 +47,18 @@ impl Screen {
         self.display.settled();
     }
 
+    /// Searches by the field at `field`; below `head`, a share of the height, the page of the
+    /// keyboard is compared.
+    fn type_oat_milk(&self, field: (u32, u32), head: f64) {
+        self.tap(field);
+        self.display.settled();
+        self.display.type_text("oat mi", 20);
+        self.display.looks_like("search", head, 1.0);
+        self.display.type_text("lk", 20);
+        self.display.key("Return");
+        self.display.looks_like("results", 0.0, 1.0);
+    }
+
     fn search(&self, words: &str) {
         self.tap(DOCK_SEARCH);
         self.display.settled();
@@ -64,13 +76,7 @@ fn a_shopper_searches_collects_and_leaves_nothing_behind() {
     display.looks_like("attract", 0.0, 0.2);
     screen.wake();
     display.looks_like("home", 0.0, 1.0);
-    screen.tap(DOCK_SEARCH);
-    display.settled();
-    display.type_text("oat mi", 20);
-    display.looks_like("search", 0.1, 1.0);
-    display.type_text("lk", 20);
-    display.key("Return");
-    display.looks_like("results", 0.0, 1.0);
+    screen.type_oat_milk(DOCK_SEARCH, 0.1);
     screen.tap(FIRST_CARD);
     display.looks_like("product", 0.0, 1.0);
     screen.tap(DOCK_MAP);
@@ -98,13 +104,7 @@ fn a_wide_screen_is_used_as_well_as_a_tall_one() {
     let display = &screen.display;
     screen.tap((640, 500));
     display.looks_like("home", 0.0, 1.0);
-    screen.tap((300, 756));
-    display.settled();
-    display.type_text("oat mi", 20);
-    display.looks_like("search", 0.15, 1.0);
-    display.type_text("lk", 20);
-    display.key("Return");
-    display.looks_like("results", 0.0, 1.0);
+    screen.type_oat_milk((300, 756), 0.15);
     screen.tap((150, 250));
     display.looks_like("product", 0.0, 1.0);
     display.key("Escape");

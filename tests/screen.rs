@@ -61,6 +61,21 @@ impl Screen {
         self.window.hold_keys();
     }
 
+    /// What is touched by going on so often and pressing each control that is met.
+    fn pressed(&self, steps: usize, on: Key) -> Vec<Touch> {
+        let step = |_| {
+            self.key(on);
+            self.key(Key::Return);
+            self.taken()
+        };
+        (0..steps).flat_map(step).collect()
+    }
+
+    /// Goes on until a control that does this was pressed.
+    fn press_until(&self, is_it: impl Fn(&Touch) -> bool) {
+        while !self.pressed(1, Key::Tab).iter().any(&is_it) {}
+    }
+
     /// Has timers and changed properties do what they do.
     fn settle(&self) {
         i_slint_backend_testing::mock_elapsed_time(std::time::Duration::from_millis(50));
@@ -242,13 +257,8 @@ fn everything_is_reached_by_keyboard() {
     let screen = Screen::open();
     screen.turn_to(Page::Results, FORMATS[0]);
     screen.show();
-    let mut reached = Vec::new();
     // More often than there are controls, so that it comes around.
-    for _ in 0..60 {
-        screen.key(Key::Tab);
-        screen.key(Key::Return);
-        reached.extend(screen.taken());
-    }
+    let reached = screen.pressed(60, Key::Tab);
     let sku = |text: &str| aisle::domain::Sku::new(text).unwrap();
     let mut wanted = vec![
         Touch::Back,
@@ -277,12 +287,7 @@ fn a_keypad_of_arrows_goes_from_control_to_control() {
     let screen = Screen::open();
     screen.turn_to(Page::Feedback, FORMATS[0]);
     screen.show();
-    let mut reached = Vec::new();
-    for _ in 0..20 {
-        screen.key(Key::DownArrow);
-        screen.key(Key::Return);
-        reached.extend(screen.taken());
-    }
+    let reached = screen.pressed(20, Key::DownArrow);
     assert!(reached.contains(&Touch::Ended) && reached.contains(&Touch::Typed), "{reached:?}");
     let (first, second) = (reached[0].clone(), reached[1].clone());
     // Back to where it began: to the start of the page, and one on.
@@ -302,18 +307,10 @@ fn what_a_sheet_covers_is_out_of_reach_until_it_is_closed() {
     screen.show();
     let chrome = screen.ui().global::<Chrome>();
     // It is opened by its button, which holds the focus then.
-    while screen.taken() != [Touch::SheetOpened(Sheet::Access)] {
-        screen.key(Key::Tab);
-        screen.key(Key::Return);
-    }
+    screen.press_until(|touch| *touch == Touch::SheetOpened(Sheet::Access));
     chrome.set_sheet(Sheet::Access);
     screen.settle();
-    let mut reached = Vec::new();
-    for _ in 0..30 {
-        screen.key(Key::Tab);
-        screen.key(Key::Return);
-        reached.extend(screen.taken());
-    }
+    let reached = screen.pressed(30, Key::Tab);
     assert!(reached.contains(&Touch::ContrastToggled) && reached.contains(&Touch::LargeToggled));
     for covered in [Touch::Typed, Touch::ListOpened, Touch::HelpOpened, Touch::Ended] {
         assert!(!reached.contains(&covered), "{covered:?} is under the sheet: {reached:?}");
@@ -324,12 +321,7 @@ fn what_a_sheet_covers_is_out_of_reach_until_it_is_closed() {
     // The question whether anybody is there covers the sheet as well.
     chrome.set_idle_seconds(9);
     screen.settle();
-    let mut reached = Vec::new();
-    for _ in 0..10 {
-        screen.key(Key::Tab);
-        screen.key(Key::Return);
-        reached.extend(screen.taken());
-    }
+    let mut reached = screen.pressed(10, Key::Tab);
     reached.sort_by_key(|touch| *touch == Touch::Ended);
     reached.dedup();
     assert_eq!(reached, [Touch::Stayed, Touch::Ended]);
@@ -365,10 +357,7 @@ fn a_page_is_turned_by_keys_as_far_as_it_goes() {
     }
     assert_eq!(height(), top);
     // What holds the focus is scrolled out of sight: keys and scans are heard all the same.
-    while !screen.taken().iter().any(|touch| matches!(touch, Touch::Opened(_))) {
-        screen.key(Key::Tab);
-        screen.key(Key::Return);
-    }
+    screen.press_until(|touch| matches!(touch, Touch::Opened(_)));
     for _ in 0..20 {
         screen.key(Key::PageDown);
     }
@@ -386,10 +375,7 @@ fn a_control_that_can_do_no_more_gives_the_focus_on() {
     screen.turn_to(Page::List, FORMATS[0]);
     screen.show();
     let list = screen.ui().global::<ListAdapter>();
-    while !screen.taken().contains(&Touch::Undone) {
-        screen.key(Key::Tab);
-        screen.key(Key::Return);
-    }
+    screen.press_until(|touch| *touch == Touch::Undone);
     list.set_undoable(false);
     screen.settle();
     screen.key(Key::Return);

@@ -578,7 +578,11 @@ fn by_sku(tx: &Transaction<'_>, sku: &Sku) -> rusqlite::Result<Option<Product>> 
     tx.prepare_cached(&sql)?.query_row(named_params! {":sku": sku.as_str()}, rows::product).optional()
 }
 
-fn list(tx: &Transaction<'_>, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<Product>> {
+pub(super) fn list(
+    tx: &Transaction<'_>,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> rusqlite::Result<Vec<Product>> {
     tx.prepare_cached(sql)?.query_map(params, rows::product)?.collect()
 }
 
@@ -591,6 +595,6 @@ pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(i64::unsigned_abs)
 }
 
-fn bounded(limit: usize) -> i64 {
+pub(super) fn bounded(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

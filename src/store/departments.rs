@@ -1,7 +1,9 @@
-//! The widest categories, for who looks around before asking.
+//! The widest categories and the aisles, for who looks around before asking.
 
 use super::StoreError;
-use super::catalog::Catalog;
+use super::catalog::{Catalog, bounded, list};
+use super::rows::COLUMNS;
+use crate::domain::Product;
 use rusqlite::params;
 
 /// A widest category.
@@ -27,6 +29,17 @@ impl Catalog {
                 Ok(Department { name: row.get(0)?, products: row.get(1)?, photo: row.get(2)? })
             })?;
             Ok(departments.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// Products that stand in the aisle or counter of this sign, in catalog order.
+    ///
+    /// # Errors
+    /// As [`Catalog::departments`].
+    pub fn in_area(&self, sign: &str, limit: usize) -> Result<Vec<Product>, StoreError> {
+        self.read(|tx| {
+            let sql = format!("SELECT {COLUMNS} FROM products WHERE aisle = ?1 ORDER BY id LIMIT ?2");
+            Ok(list(tx, &sql, params![sign, bounded(limit)])?)
         })
     }
 

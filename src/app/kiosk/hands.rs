@@ -88,8 +88,7 @@ impl Hands {
     pub async fn turn(&self, visit: u64, input: Input) -> Answer {
         let session = State::session(visit);
         let by_words = !matches!(input, Input::Touch(_));
-        let session_of = Some(session.clone());
-        let request = Request { id: None, input, session: session_of, speak: false, stays: true };
+        let request = Request { id: None, input, session: Some(session.clone()), speak: false, stays: true };
         let report = match self.assistant.turn(&request, |_, _| {}).await {
             Ok((report, _)) => report,
             Err(error) => return Answer::Failed(format!("{error:#}")),
@@ -197,34 +196,32 @@ fn cost(shelves: &Shelves<'_>, line: &OrderLine, product: Option<&Product>) -> O
     shelves.priced(line, product).unit_cents?.checked_mul(Cents::from(line.quantity))
 }
 
+/// The first `most` of what was found, and whether there are more: one more is looked up
+/// than is shown.
+fn first(shelves: &Shelves<'_>, found: Vec<Product>, most: usize) -> (Vec<Good>, bool) {
+    let is_cut = found.len() > most;
+    (goods(shelves, all(found.into_iter().take(most))), is_cut)
+}
+
 fn look(shelves: &Shelves<'_>, browse: &Browse) -> Result<Answer, StoreError> {
-    // One more is looked up than is shown, which tells whether there are more.
     let page = |title: &str, goods: Vec<Good>, is_cut: bool| {
         let (title, source) = (title.to_owned(), Some(browse.clone()));
         Answer::Goods(Goods { title, goods, source, is_cut, ..Goods::default() })
     };
     Ok(match browse {
         Browse::Category { name, most } => {
-            let own = shelves.catalog.in_category(&[name.as_str()], most + 1)?;
-            let is_cut = own.len() > *most;
-            page(name, goods(shelves, all(own.into_iter().take(*most))), is_cut)
+            let (own, is_cut) =
+                first(shelves, shelves.catalog.in_category(&[name.as_str()], most + 1)?, *most);
+            page(name, own, is_cut)
         }
         Browse::Area { sign, most } => {
-            let mut own = Vec::new();
-            shelves.catalog.for_each_product(|product| {
-                if own.len() <= *most && product.location.as_ref().is_some_and(|place| place.aisle == *sign) {
-                    own.push(product);
-                }
-            })?;
-            let title = shelves.areas.get(sign).unwrap_or(sign);
-            let is_cut = own.len() > *most;
-            page(title, goods(shelves, all(own.into_iter().take(*most))), is_cut)
+            let (own, is_cut) = first(shelves, shelves.catalog.in_area(sign, most + 1)?, *most);
+            page(shelves.areas.get(sign).unwrap_or(sign), own, is_cut)
         }
         Browse::Offers { most } => {
-            let own = shelves.catalog.offers(shelves.now.timestamp(), most + 1)?;
-            let is_cut = own.len() > *most;
-            let own = sure(goods(shelves, all(own.into_iter().take(*most))));
-            page("%", own, is_cut)
+            let found = shelves.catalog.offers(shelves.now.timestamp(), most + 1)?;
+            let (own, is_cut) = first(shelves, found, *most);
+            page("%", sure(own), is_cut)
         }
         Browse::Product(sku) => match shelves.catalog.product(sku)? {
             Some(own) => Answer::Product(Box::new(shown(shelves, own)?)),
