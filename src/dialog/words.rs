@@ -208,7 +208,10 @@ fn push(words: &mut Vec<String>, word: &str, after_apostrophe: bool) {
             let stem = last.strip_suffix('n').unwrap_or_default().to_owned();
             let stem = if matches!(stem.as_str(), "ca" | "wo") { format!("{stem}n") } else { stem };
             words.pop();
-            words.push(stem);
+            // "n't" by itself.
+            if !stem.is_empty() {
+                words.push(stem);
+            }
             words.push("not".to_owned());
             return;
         }
@@ -354,6 +357,7 @@ mod tests {
             ("I'd like a 12oz Café au lait!", "i would like a 12 oz cafe au lait"),
             ("Where\u{2019}s the gluten-free bread?", "where is the gluten free bread"),
             ("I don't want Ben's, can't you?", "i do not want ben can not you"),
+            ("n't", "not"),
             ("under $5.50, please.", "under $5.50 please"),
             ("1,5 l or 1,500 g, 2, 3", "1.5 l or 1500 g 2 3"),
             ("", ""),
