@@ -104,6 +104,10 @@ pub struct TranscribeBody {
     /// Model to use, where a service has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Our own field: the words are wanted soon rather than right, of somebody who still
+    /// speaks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub draft: bool,
 }
 
 /// Fields of [`TRANSCRIPT`].

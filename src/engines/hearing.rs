@@ -12,10 +12,18 @@ pub const FULL_CONTEXT: i32 = 1500;
 const POSITIONS_PER_SECOND: f64 = 50.0;
 /// Positions of silence after the utterance. Of 223 recorded orders a beam of 5
 /// decodes 36 over and over with a margin of 64, 18 with 160, 3 with 256.
-const MARGIN: f64 = 256.0;
+const MARGIN: f64 = 160.0;
 /// Fewest positions. Of 80 spoken digits, 54 came out right with 400 positions,
 /// 21 with 210, 7 with 114, and 51 with 600.
 const FEWEST: f64 = 400.0;
+/// A longer utterance is a sentence, of which fewer positions are enough.
+const SENTENCE: usize = 2 * RATE;
+const FEWEST_OF_SENTENCE: f64 = 300.0;
+/// Positions of silence after a draft, which may be decoded over and over for once: the
+/// next one follows soon.
+const DRAFT_MARGIN: f64 = 100.0;
+/// Fewest positions of a draft.
+const FEWEST_OF_DRAFT: f64 = 200.0;
 /// Shorter utterances are padded with silence to this many samples: one second.
 pub const SHORTEST: usize = RATE;
 /// A window of 100 ms for the energy check.
@@ -64,8 +72,19 @@ pub struct Decoding {
 /// rounded up to a multiple of 8, 400 to 1500.
 #[must_use]
 pub fn audio_context(samples: usize) -> i32 {
-    let positions = samples as f64 / RATE as f64 * POSITIONS_PER_SECOND + MARGIN;
-    let rounded = (positions.max(FEWEST) / 8.0).ceil() * 8.0;
+    let fewest = if samples < SENTENCE { FEWEST } else { FEWEST_OF_SENTENCE };
+    positions(samples, MARGIN, fewest)
+}
+
+/// Encoder positions for a draft of `samples`: 50 a second and a smaller margin, 200 to 1500.
+#[must_use]
+pub fn draft_context(samples: usize) -> i32 {
+    positions(samples, DRAFT_MARGIN, FEWEST_OF_DRAFT)
+}
+
+fn positions(samples: usize, margin: f64, fewest: f64) -> i32 {
+    let positions = samples as f64 / RATE as f64 * POSITIONS_PER_SECOND + margin;
+    let rounded = (positions.max(fewest) / 8.0).ceil() * 8.0;
     rounded.min(f64::from(FULL_CONTEXT)) as i32
 }
 
@@ -277,8 +296,11 @@ mod tests {
     #[test]
     fn the_context_fits_the_utterance() {
         assert_eq!(audio_context(RATE), 400);
-        assert_eq!(audio_context(RATE * 6), 560);
+        assert_eq!(audio_context(RATE * 3), 312);
+        assert_eq!(audio_context(RATE * 6), 464);
         assert_eq!(audio_context(RATE * 60), FULL_CONTEXT);
+        assert_eq!(draft_context(RATE * 6), 400);
+        assert_eq!((draft_context(RATE), draft_context(RATE * 60)), (200, FULL_CONTEXT));
     }
 
     #[test]

@@ -112,7 +112,16 @@ impl Speech {
     /// # Errors
     /// Any [`EngineError`]; by `deadline` at the latest.
     pub async fn transcribe(&self, pcm: &[i16], deadline: Duration) -> Result<Transcript, EngineError> {
-        let events = request(self.language.clone(), pcm).map_err(|error| self.garbled(&error))?;
+        let events = request(self.language.clone(), false, pcm).map_err(|error| self.garbled(&error))?;
+        self.heard(events, deadline).await
+    }
+
+    /// As [`Speech::transcribe`], for somebody who still speaks: soon rather than right.
+    ///
+    /// # Errors
+    /// As of [`Speech::transcribe`].
+    pub async fn draft(&self, pcm: &[i16], deadline: Duration) -> Result<Transcript, EngineError> {
+        let events = request(self.language.clone(), true, pcm).map_err(|error| self.garbled(&error))?;
         self.heard(events, deadline).await
     }
 
@@ -146,8 +155,8 @@ impl Speech {
     }
 }
 
-fn request(language: Option<String>, pcm: &[i16]) -> Result<Vec<Event>, WyomingError> {
-    let transcribe = TranscribeBody { language, name: None };
+fn request(language: Option<String>, draft: bool, pcm: &[i16]) -> Result<Vec<Event>, WyomingError> {
+    let transcribe = TranscribeBody { language, name: None, draft };
     let mut events = vec![
         Event::with_body(events::TRANSCRIBE, &transcribe)?,
         Event::with_body(events::AUDIO_START, &SPEECH_FORMAT)?,
@@ -168,10 +177,11 @@ mod tests {
     #[test]
     fn a_request_is_framed_as_wyoming_asks() {
         let pcm: Vec<i16> = (0..20_000).map(|n| n as i16).collect();
-        let events = request(Some("en".into()), &pcm).unwrap();
+        let events = request(Some("en".into()), false, &pcm).unwrap();
         let kinds: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
         assert_eq!(kinds, ["transcribe", "audio-start", "audio-chunk", "audio-chunk", "audio-stop"]);
         assert_eq!(events[0].text("language"), Some("en"));
+        assert!(events[0].data.get("draft").is_none(), "other services do not know it");
         assert_eq!(events[2].data["rate"], 16_000);
         assert_eq!(events[2].payload.len(), 32_000);
         assert_eq!(&events[2].payload[2..4], &[1, 0]);

@@ -64,6 +64,8 @@ struct Whisper {
     state: WhisperState,
     give_up: GiveUp,
     language: Option<String>,
+    /// The utterance that comes in is still going on.
+    draft: bool,
     pcm: Vec<i16>,
     /// Token of the last utterance's language.
     heard_in: Token,
@@ -108,6 +110,7 @@ impl Whisper {
             state,
             give_up,
             language: None,
+            draft: false,
             pcm: Vec::new(),
             heard_in: 0,
             utterance: None,
@@ -157,6 +160,7 @@ impl Whisper {
 
     fn transcribe(&mut self) -> Result<Event, Refusal> {
         let pcm = std::mem::take(&mut self.pcm);
+        let draft = std::mem::take(&mut self.draft);
         self.utterance = None;
         let language = self.language.take().unwrap_or_else(|| self.args.language.clone());
         if let Some(fault) = self.fault.take() {
@@ -169,6 +173,14 @@ impl Whisper {
         let audio = hearing::to_floats(&pcm);
         if hearing::is_silent(&audio) {
             body.no_speech = Some(1.0);
+        } else if draft {
+            let heard = self.decode(&audio, &language, Pass::Draft)?;
+            body.audio_ctx = u32::try_from(hearing::draft_context(audio.len())).ok();
+            body.confidence = Some(heard.confidence);
+            body.mean_logprob = Some(heard.mean_logprob);
+            if !hearing::is_invention(&heard) && !hearing::repeats(&heard.text) {
+                body.text = heard.text;
+            }
         } else {
             let fitted = hearing::audio_context(audio.len());
             let mut used = fitted;
@@ -264,6 +276,7 @@ impl Whisper {
     fn decode(&mut self, audio: &[f32], language: &str, pass: Pass) -> Result<Decoding, Refusal> {
         let limit = hearing::token_limit(audio.len());
         let (context, beam_size) = match pass {
+            Pass::Draft => (hearing::draft_context(audio.len()), 1),
             Pass::Fitted => (hearing::audio_context(audio.len()), self.args.beam),
             Pass::Full => (hearing::FULL_CONTEXT, 1),
         };
@@ -298,7 +311,9 @@ impl Whisper {
         }
         result.map_err(failed)?;
         let mut decoding = self.collect(limit)?;
-        decoding.no_speech = self.no_speech()?;
+        if !matches!(pass, Pass::Draft) {
+            decoding.no_speech = self.no_speech()?;
+        }
         Ok(decoding)
     }
 
@@ -393,9 +408,11 @@ impl guided::Model for Decoder<'_> {
 }
 
 /// How an utterance is decoded: first with a context that fits it and beam
-/// search, then, if that is doubtful, with the full context and greedily.
+/// search, then, if that is doubtful, with the full context and greedily. A draft
+/// is decoded once, greedily, with a context that is a little tight.
 #[derive(Clone, Copy)]
 enum Pass {
+    Draft,
     Fitted,
     Full,
 }
@@ -419,7 +436,7 @@ impl Service for Whisper {
         match event.kind.as_str() {
             events::TRANSCRIBE => {
                 self.begin();
-                self.language = event.body::<TranscribeBody>()?.language;
+                TranscribeBody { language: self.language, draft: self.draft, .. } = event.body()?;
                 Ok(None)
             }
             events::AUDIO_START => {
