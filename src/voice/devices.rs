@@ -72,14 +72,29 @@ impl SoundDevices {
 /// The loudspeaker called `wanted` (by id, or by name in any case), or the
 /// default one for `None`.
 pub(super) fn find_output(wanted: Option<&str>) -> Option<cpal::Device> {
-    let host = cpal::default_host();
-    let Some(wanted) = wanted else {
-        return host.default_output_device();
-    };
-    host.devices().ok()?.find(|device| {
+    match wanted {
+        Some(wanted) => find(wanted, DeviceTrait::supports_output),
+        None => cpal::default_host().default_output_device(),
+    }
+}
+
+/// The microphone called `wanted`, likewise.
+pub(super) fn find_input(wanted: Option<&str>) -> Option<cpal::Device> {
+    match wanted {
+        Some(wanted) => find(wanted, DeviceTrait::supports_input),
+        None => cpal::default_host().default_input_device(),
+    }
+}
+
+/// The device called `wanted` that does what is asked of it; where several have that name,
+/// one that does.
+fn find(wanted: &str, can: impl Fn(&cpal::Device) -> bool) -> Option<cpal::Device> {
+    let is_it = |device: &cpal::Device| {
         let by_id = device.id().is_ok_and(|id| id.to_string() == wanted || id.id() == wanted);
         by_id || name(device).to_lowercase() == wanted.to_lowercase()
-    })
+    };
+    let devices = || cpal::default_host().devices().ok().into_iter().flatten().filter(is_it);
+    devices().find(can).or_else(|| devices().next())
 }
 
 /// Whether it is ALSA's device that discards everything and records silence.
@@ -90,6 +105,13 @@ fn is_void(device: &cpal::Device) -> bool {
 
 fn name(device: &cpal::Device) -> String {
     device.description().map_or_else(|_| "unnamed device".to_owned(), |d| d.name().to_owned())
+}
+
+/// Closes a stream whose device went away, on a thread that nobody waits for: the sound
+/// system may never return from it (ALSA's PulseAudio plugin locks up when its server dies).
+pub(super) fn abandon(stream: impl Send + 'static) {
+    // Without a thread it is closed here.
+    let _ = std::thread::Builder::new().name("closing".into()).spawn(move || drop(stream));
 }
 
 /// While it lives, what ALSA would print on this thread's stderr is dropped.
@@ -128,5 +150,6 @@ mod tests {
     fn an_unknown_name_is_no_device() {
         let _quiet = Quiet::begin();
         assert!(find_output(Some("no such loudspeaker")).is_none());
+        assert!(find_input(Some("no such microphone")).is_none());
     }
 }

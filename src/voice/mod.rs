@@ -5,7 +5,11 @@
 //! | [`recording`] | a recorded shopper: WAV, FLAC or Ogg to 16 kHz mono |
 //! | `bulkhead` | keeping a decoder's panic away from the kiosk |
 //! | [`resample`] | changing the sample rate |
+//! | [`microphone`] | live sound from a device |
+//! | [`echo`] | the kiosk's own voice and steady noise taken out of what it hears |
 //! | [`vad`] | where in the sound somebody speaks |
+//! | [`endpoint`] | when an utterance begins, pauses and ends |
+//! | [`listener`] | all of these at work: live sound in, utterances out |
 //! | [`script`] | a reply cleaned and cut into pieces that can be spoken |
 //! | [`espeak`] | the espeak-ng library: text to phonemes |
 //! | [`phonemes`] | phonemes to the numbers a Piper voice was trained on |
@@ -19,7 +23,11 @@
 
 mod bulkhead;
 pub mod devices;
+pub mod echo;
+pub mod endpoint;
 pub mod espeak;
+pub mod listener;
+pub mod microphone;
 pub mod phonemes;
 pub mod playback;
 pub mod recording;

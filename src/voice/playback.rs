@@ -1,21 +1,26 @@
 //! Playback: speech through a loudspeaker, piece by piece, and silence at once.
 //!
-//! Owns the open output device. Promises: pieces follow each other without a
+//! Owns the open output device, and a copy of what it plays for who must not hear it
+//! ([`Reference`]). Promises: pieces follow each other without a
 //! gap; [`Playing::stop`] is heard within one device buffer; a device that is
 //! unplugged ends the wait with an error instead of hanging. Never synthesizes,
 //! never chooses another device than the one asked for.
 
 use std::num::NonZero;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use ringbuf::traits::{Consumer, Producer, Split};
+use ringbuf::{HeapCons, HeapProd, HeapRb};
 use rodio::buffer::SamplesBuffer;
 use rodio::cpal::{Error as StreamFault, ErrorKind};
-use rodio::{DeviceSinkBuilder, DeviceSinkError, MixerDeviceSink, Player};
+use rodio::mixer::{Mixer, MixerSource, mixer};
+use rodio::source::Zero;
+use rodio::{ChannelCount, DeviceSinkBuilder, DeviceSinkError, MixerDeviceSink, Player, SampleRate, Source};
 
-use super::devices::{Quiet, find_output};
+use super::devices::{Quiet, abandon, find_output};
 use super::resample::{ResampleError, resample};
 
 /// How often a waiting thread looks whether the sound is over.
@@ -51,8 +56,103 @@ fn named(device: Option<&str>) -> String {
 
 /// An open loudspeaker. What it plays ends when it is dropped.
 pub struct Speaker {
-    sink: MixerDeviceSink,
+    /// Always there, until it is dropped.
+    sink: Option<MixerDeviceSink>,
+    rate: SampleRate,
+    mixer: Mixer,
+    reference: Option<Reference>,
+    onset: Arc<Onset>,
     lost: Arc<AtomicBool>,
+}
+
+/// When the latest sound after a silence was handed to the device.
+struct Onset {
+    opened: Instant,
+    /// In microseconds since then; 0: there was none.
+    at: AtomicU64,
+}
+
+/// All that a loudspeaker plays, silence included, as it is handed to the device: what an
+/// echo canceller has to know. What is not read within [`Reference::KEPT`] is lost.
+pub struct Reference {
+    sound: HeapCons<f32>,
+    rate: u32,
+}
+
+impl Reference {
+    /// What is kept for the reader.
+    pub const KEPT: Duration = Duration::from_secs(1);
+
+    /// Samples a second.
+    #[must_use]
+    pub fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// Adds what was played since the last call to `into`, mono, -1 to 1.
+    pub fn read(&mut self, into: &mut Vec<f32>) {
+        into.extend(self.sound.pop_iter());
+    }
+}
+
+/// Plays what the mixer makes, and keeps a copy. On the device's own thread: it neither
+/// blocks nor allocates.
+struct Tapped {
+    mixed: MixerSource,
+    copy: HeapProd<f32>,
+    onset: Arc<Onset>,
+    /// Silent samples in a row, up to `pause`.
+    silent: u32,
+    pause: u32,
+}
+
+impl Iterator for Tapped {
+    type Item = f32;
+
+    fn next(&mut self) -> Option<f32> {
+        let sample = self.mixed.next()?;
+        // Nobody listens, or not fast enough.
+        let _ = self.copy.try_push(sample);
+        if sample == 0.0 {
+            self.silent = (self.silent + 1).min(self.pause);
+        } else {
+            if self.silent == self.pause {
+                let since = self.onset.opened.elapsed().as_micros();
+                self.onset.at.store(u64::try_from(since).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
+            }
+            self.silent = 0;
+        }
+        Some(sample)
+    }
+}
+
+impl Source for Tapped {
+    fn current_span_len(&self) -> Option<usize> {
+        self.mixed.current_span_len()
+    }
+
+    fn channels(&self) -> ChannelCount {
+        self.mixed.channels()
+    }
+
+    fn sample_rate(&self) -> SampleRate {
+        self.mixed.sample_rate()
+    }
+
+    fn total_duration(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// A mono mixer whose sound never ends, the source of it, and the copy.
+fn tapped(rate: SampleRate) -> (Mixer, Tapped, Reference) {
+    let (input, mixed) = mixer(ChannelCount::MIN, rate);
+    input.add(Zero::new(ChannelCount::MIN, rate));
+    let kept = rate.get() as usize * usize::try_from(Reference::KEPT.as_secs()).unwrap_or(1);
+    let (copy, sound) = HeapRb::new(kept).split();
+    let onset = Arc::new(Onset { opened: Instant::now(), at: AtomicU64::new(0) });
+    let pause = rate.get() / 50;
+    (input, Tapped { mixed, copy, onset, silent: pause, pause }, Reference { sound, rate: rate.get() })
 }
 
 impl Speaker {
@@ -74,15 +174,37 @@ impl Speaker {
             .and_then(|builder| builder.with_error_callback(on_fault).open_sink_or_fallback())
             .map_err(|error| unopened(&error, wanted))?;
         sink.log_on_drop(false);
-        Ok(Self { sink, lost })
+        let rate = sink.config().sample_rate();
+        let (mixer, source, reference) = tapped(rate);
+        let onset = Arc::clone(&source.onset);
+        sink.mixer().add(source);
+        Ok(Self { sink: Some(sink), rate, mixer, reference: Some(reference), onset, lost })
+    }
+
+    /// Whether the device went away.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// When the latest sound after a silence of 20 ms or more was handed to the device.
+    #[must_use]
+    pub fn sounded(&self) -> Option<Instant> {
+        let at = self.onset.at.load(Ordering::Relaxed);
+        (at > 0).then(|| self.onset.opened + Duration::from_micros(at))
+    }
+
+    /// The copy of what is played, for one reader: `None` the second time.
+    pub fn reference(&mut self) -> Option<Reference> {
+        self.reference.take()
     }
 
     /// Begins an utterance; give it sound with [`Playing::append`].
     #[must_use]
     pub fn begin(&self) -> Playing {
         Playing {
-            player: Arc::new(Player::connect_new(self.sink.mixer())),
-            rate: self.sink.config().sample_rate(),
+            player: Arc::new(Player::connect_new(&self.mixer)),
+            rate: self.rate,
             state: Arc::default(),
             lost: Arc::clone(&self.lost),
         }
@@ -96,6 +218,16 @@ impl Speaker {
         let playing = self.begin();
         playing.append(samples, rate)?;
         playing.wait()
+    }
+}
+
+impl Drop for Speaker {
+    fn drop(&mut self) {
+        if self.is_lost()
+            && let Some(sink) = self.sink.take()
+        {
+            abandon(sink);
+        }
     }
 }
 
@@ -194,6 +326,16 @@ impl Playing {
         self.player.stop();
     }
 
+    /// Stops for a while; [`Playing::go_on`] ends it.
+    pub fn hold(&self) {
+        self.player.pause();
+    }
+
+    /// Goes on where it was held.
+    pub fn go_on(&self) {
+        self.player.play();
+    }
+
     /// Whether everything appended so far has been handed to the device.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -211,8 +353,11 @@ impl Playing {
     /// # Errors
     /// [`PlaybackError::Lost`] when the device went away or makes no progress.
     pub fn wait(&self) -> Result<(), PlaybackError> {
-        let deadline = Instant::now() + self.state().queued + PATIENCE;
+        let mut deadline = Instant::now() + self.state().queued + PATIENCE;
         while !self.player.empty() {
+            if self.player.is_paused() {
+                deadline += LOOK;
+            }
             if self.lost.load(Ordering::Relaxed) || Instant::now() > deadline {
                 return Err(PlaybackError::Lost);
             }
@@ -283,6 +428,39 @@ mod tests {
         assert!(matches!(playing.append(&[1], 22_050), Err(PlaybackError::Lost)));
         playing.stop();
         assert!(matches!(playing.wait(), Err(PlaybackError::Lost)), "a stop does not bring it back");
+    }
+
+    #[test]
+    fn a_copy_of_what_is_played_is_kept_at_the_volume_it_has() {
+        let rate = NonZero::new(48_000).unwrap();
+        let (input, mut source, mut reference) = tapped(rate);
+        let mut copy = Vec::new();
+        assert_eq!(source.by_ref().take(480).filter(|sample| *sample != 0.0).count(), 0);
+        let player = Arc::new(Player::connect_new(&input));
+        let playing = Playing { player, rate, state: Arc::default(), lost: Arc::default() };
+        playing.set_volume(0.5);
+        playing.append(&[16_384; 4_800], 48_000).unwrap();
+        let played: Vec<f32> = source.by_ref().take(9_600).collect();
+        reference.read(&mut copy);
+        assert_eq!(copy.len(), 10_080);
+        assert_eq!(copy[480..], played);
+        let loud = played.iter().filter(|sample| (**sample - 0.25).abs() < 0.01).count();
+        assert!(loud > 4_000, "{loud} samples at half of half");
+        let onset = source.onset.at.load(Ordering::Relaxed);
+        assert!(onset > 0, "its beginning is known");
+        playing.hold();
+        // What is under way is heard to the end of its step.
+        assert!(source.by_ref().take(4_800).skip(480).all(|sample| sample == 0.0), "it is held");
+        playing.append(&[16_384; 4_800], 48_000).unwrap();
+        playing.go_on();
+        assert!(source.by_ref().take(4_800).any(|sample| sample != 0.0));
+        assert!(source.onset.at.load(Ordering::Relaxed) > onset, "and goes on");
+        reference.read(&mut copy);
+        // A reader that stays away misses something and finds the rest in order.
+        assert_eq!(source.by_ref().take(100_000).count(), 100_000);
+        copy.clear();
+        reference.read(&mut copy);
+        assert_eq!(copy.len(), 48_000);
     }
 
     #[test]
