@@ -6,13 +6,14 @@ use aisle::app::cli::{self, Cli, Command};
 use aisle::app::folders::Folders;
 use aisle::app::meaning::searched_by_meaning;
 use aisle::app::mouth::Utterance;
-use aisle::app::{ask, corrections, doctor, kiosk, mirror, reports, search, service};
+use aisle::app::{ask, corrections, doctor, kiosk, live, mirror, reports, search, service, speech_service};
 use aisle::domain::Sku;
 use aisle::domain::turn::TurnReport;
 use aisle::models::{BarProgress, ModelDir, Row, Status};
 use aisle::settings::{self, Settings};
 use aisle::store::Catalog;
 use aisle::voice::playback::Speaker;
+use aisle::voice::recording::{Limits, Recording};
 use aisle::voice::wav;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -23,6 +24,7 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -93,8 +95,12 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 return kiosk::run(folders, settings, socket).map(|()| ExitCode::SUCCESS);
             }
             let parts = Parts { hearing: true, speaking: true };
-            let assistant = Arc::new(Assistant::open(&folders, settings, parts)?);
-            block_on(service::run(assistant, &socket, || true)).map(|()| ExitCode::SUCCESS)
+            let assistant = Arc::new(Assistant::open(&folders, settings.clone(), parts)?);
+            block_on(async {
+                speech_service::start(&assistant, &settings);
+                service::run(assistant, &socket, || true).await
+            })
+            .map(|()| ExitCode::SUCCESS)
         }
         Command::Doctor(arguments) => {
             let checks = block_on(async { Ok(doctor::examine(&folders, &settings).await) })?;
@@ -124,6 +130,9 @@ fn print(text: &str) -> Result<()> {
 async fn ask(arguments: cli::Ask, folders: &Folders, settings: Settings) -> Result<ExitCode> {
     if let Some(file) = &arguments.batch {
         return ask_batch(file, arguments.say.as_deref(), folders, settings).await;
+    }
+    if let Some(path) = arguments.wav.as_ref().filter(|_| arguments.live) {
+        return ask_live(path, arguments.json, folders, settings).await;
     }
     let speak = arguments.say.is_some() || arguments.play;
     let input = match (arguments.text, arguments.wav) {
@@ -161,6 +170,21 @@ async fn ask(arguments: cli::Ask, folders: &Folders, settings: Settings) -> Resu
     print(&show(&report, arguments.json)?)?;
     if let Some(playing) = playing {
         tokio::task::block_in_place(|| playing.wait())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn ask_live(path: &Path, json: bool, folders: &Folders, settings: Settings) -> Result<ExitCode> {
+    let limits = Limits { duration: Duration::from_secs_f64(settings.asr.max_seconds), ..Limits::default() };
+    let samples = Recording::open(path, &limits)?.into_samples();
+    let parts = Parts { hearing: true, speaking: true };
+    let assistant = Arc::new(Assistant::open(folders, settings.clone(), parts)?);
+    assistant.warm_ears().await?;
+    for trouble in assistant.warm().await {
+        tracing::warn!("{trouble}");
+    }
+    for turn in live::converse(&assistant, &settings, "live", samples).await? {
+        print(&show(&turn.report, json)?)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -23,6 +23,7 @@ use crate::models::ModelDir;
 use crate::models::onnx::Runtime;
 use crate::settings::Settings;
 use crate::store::{AlertKind, Catalog, CatalogInfo, Edition, EmbedError, SearchRequest, StoreError};
+use crate::voice::echo::Noise;
 use anyhow::{Context as _, Result};
 use jiff::{Timestamp, Zoned};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -72,19 +73,19 @@ pub struct Assistant {
     shop: RwLock<Arc<Shop>>,
     guide: Guide,
     settings: Settings,
-    ears: Option<Ears>,
+    pub(super) ears: Option<Ears>,
     mouth: Option<Mouth>,
     /// `None` where its vectors cannot be made.
-    classifier: Option<Classifier>,
+    pub(super) classifier: Option<Classifier>,
     model: Option<LanguageModel>,
     sessions: Mutex<Sessions>,
 }
 
 /// What turns need of the catalog at hand, read again when it has changed.
-struct Shop {
+pub(super) struct Shop {
     edition: Edition,
-    info: CatalogInfo,
-    menu: Menu,
+    pub(super) info: CatalogInfo,
+    pub(super) menu: Menu,
     /// Names of areas by their signs.
     areas: BTreeMap<String, String>,
 }
@@ -130,7 +131,10 @@ impl Assistant {
             .map(|library| Runtime::load(&library))
             .transpose()?;
         let ears = match &runtime {
-            Some(runtime) if parts.hearing => Some(Ears::open(&models, runtime, &settings.asr)?),
+            Some(runtime) if parts.hearing => {
+                let noise = Noise::named(&settings.listening.noise);
+                Some(Ears::open(&models, runtime, &settings.asr, noise)?)
+            }
             _ => None,
         };
         let mouth = match &runtime {
@@ -214,7 +218,7 @@ impl Assistant {
 
     /// The shop as the catalog has it now. A catalog that cannot be read leaves the
     /// one before in place; the turn's look-up says what is wrong.
-    fn shop(&self) -> Arc<Shop> {
+    pub(super) fn shop(&self) -> Arc<Shop> {
         let kept = Arc::clone(&self.shop.read().unwrap_or_else(PoisonError::into_inner));
         match self.catalog.edition() {
             Ok(edition) if edition != kept.edition => match Shop::read(&self.catalog) {
@@ -341,7 +345,12 @@ impl Assistant {
         self.shelves_in(&self.shop(), &context, act)
     }
 
-    fn shelves_in<T>(&self, shop: &Shop, context: &Context, act: impl FnOnce(&Shelves<'_>) -> T) -> T {
+    pub(super) fn shelves_in<T>(
+        &self,
+        shop: &Shop,
+        context: &Context,
+        act: impl FnOnce(&Shelves<'_>) -> T,
+    ) -> T {
         act(&Shelves {
             catalog: &self.catalog,
             info: &shop.info,
@@ -411,7 +420,7 @@ impl Assistant {
 
     /// What a clause is taken for; `None` where the model or the catalog fails, which the
     /// look-up will tell.
-    fn hunch(&self, words: &[String]) -> Option<Hunch> {
+    pub(super) fn hunch(&self, words: &[String]) -> Option<Hunch> {
         let vector = self.catalog.vector(&words.join(" "))?;
         let (class, probability) = self.classifier.as_ref()?.classify(words, &vector);
         Some(Hunch { class, probability, named: self.catalog.named(words).ok()? })
@@ -448,7 +457,7 @@ impl Assistant {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn context(&self, session: Option<&str>) -> Context {
+    pub(super) fn context(&self, session: Option<&str>) -> Context {
         let idle = Duration::from_secs(u64::from(self.settings.dialog.idle_seconds));
         let mut sessions = self.sessions();
         sessions.contexts.retain(|_, (_, used)| used.elapsed() < idle);

@@ -55,6 +55,10 @@ pub struct Ask {
     /// Speak the reply through the loudspeaker.
     #[arg(long, conflicts_with = "batch")]
     pub play: bool,
+    /// Hear the recording as it is being spoken, in real time, and answer when its turns are
+    /// over; one answer for each turn. Times count from the last voiced sample.
+    #[arg(long, requires = "wav", conflicts_with_all = ["say", "play"])]
+    pub live: bool,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -9,16 +9,20 @@ use crate::engines::{Address, Engine, EngineConfig, EngineError, Speech};
 use crate::models::onnx::{OnnxError, Runtime};
 use crate::models::{ModelDir, ModelError};
 use crate::settings::Asr;
+use crate::voice::echo::{EchoError, Noise, without_noise};
 use crate::voice::recording::{Limits, Recording, RecordingError};
 use crate::voice::vad::{Hysteresis, Vad, VadError, trim};
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// What hearing needs.
 pub struct Ears {
     vad: Mutex<Vad>,
+    /// What another detector is made of.
+    detector: (Runtime, PathBuf),
+    noise: Noise,
     speech: Speech,
     limits: Limits,
     deadline: Duration,
@@ -47,6 +51,8 @@ pub enum HearingError {
     #[error(transparent)]
     Vad(#[from] VadError),
     #[error(transparent)]
+    Echo(#[from] EchoError),
+    #[error(transparent)]
     Engine(#[from] EngineError),
 }
 
@@ -56,14 +62,22 @@ impl Ears {
     ///
     /// # Errors
     /// A model is missing or damaged.
-    pub fn open(models: &ModelDir, runtime: &Runtime, settings: &Asr) -> Result<Self, EarsError> {
+    pub fn open(
+        models: &ModelDir,
+        runtime: &Runtime,
+        settings: &Asr,
+        noise: Noise,
+    ) -> Result<Self, EarsError> {
         let model = models.ready(&settings.model)?;
-        let vad = Vad::load(runtime, &models.ready("silero-vad")?)?;
-        let args: [OsString; 6] = [
+        let detector = (runtime.clone(), models.ready("silero-vad")?);
+        let vad = Vad::load(&detector.0, &detector.1)?;
+        let args: [OsString; 8] = [
             "--model".into(),
             model.into(),
             "--threads".into(),
             settings.threads.to_string().into(),
+            "--beam".into(),
+            settings.beam.to_string().into(),
             "--language".into(),
             settings.language.clone().into(),
         ];
@@ -71,13 +85,21 @@ impl Ears {
         let speech = Speech::new(Engine::new(config)?, Some(settings.language.clone()));
         let limits = Limits { duration: Duration::from_secs_f64(settings.max_seconds), ..Limits::default() };
         let deadline = Duration::from_secs_f64(settings.deadline_seconds);
-        Ok(Self { vad: Mutex::new(vad), speech, limits, deadline })
+        Ok(Self { vad: Mutex::new(vad), detector, noise, speech, limits, deadline })
     }
 
     /// The speech worker, for its state.
     #[must_use]
     pub fn engine(&self) -> &Engine {
         self.speech.engine()
+    }
+
+    /// Another voice activity detector, for live sound.
+    ///
+    /// # Errors
+    /// The model is damaged.
+    pub fn detector(&self) -> Result<Vad, VadError> {
+        Vad::load(&self.detector.0, &self.detector.1)
     }
 
     /// Loads the speech worker ahead of the first turn.
@@ -95,11 +117,20 @@ impl Ears {
     /// The recording cannot be read, or the engine gives no answer.
     pub async fn hear(&self, path: &Path, menu: &Menu) -> Result<String, HearingError> {
         let pcm = tokio::task::block_in_place(|| self.voiced(path))?;
+        Ok(self.hear_clip(&pcm, menu).await?)
+    }
+
+    /// The words in what somebody just said (16 kHz mono, without silence around it), as
+    /// [`Ears::hear`].
+    ///
+    /// # Errors
+    /// The engine gives no answer.
+    pub async fn hear_clip(&self, pcm: &[i16], menu: &Menu) -> Result<String, EngineError> {
         if pcm.is_empty() {
             return Ok(String::new());
         }
         let started = Instant::now();
-        let first = self.speech.transcribe(&pcm, self.deadline).await?;
+        let first = self.speech.transcribe(pcm, self.deadline).await?;
         let Some(utterance) = first.utterance else { return Ok(first.text) };
         let heard = hearing(&first);
         if !rehearing::is_worthwhile(menu, &heard) {
@@ -114,14 +145,23 @@ impl Ears {
         Ok(rehearing::choose(menu, heard, again).text)
     }
 
+    /// The words so far of somebody who still speaks: soon rather than right.
+    ///
+    /// # Errors
+    /// The engine gives no answer.
+    pub async fn draft(&self, pcm: &[i16]) -> Result<String, EngineError> {
+        Ok(self.speech.draft(pcm, self.deadline).await?.text)
+    }
+
     /// The recording from the first to the last voiced sample.
     fn voiced(&self, path: &Path) -> Result<Vec<i16>, HearingError> {
-        let recording = Recording::open(path, &self.limits)?;
+        let mut samples = Recording::open(path, &self.limits)?.into_samples();
+        without_noise(&mut samples, self.noise)?;
         // A poisoned detector resets its state with the next recording.
         let mut vad = self.vad.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let spans = vad.speech_spans(recording.samples(), &Hysteresis::default())?;
+        let spans = vad.speech_spans(&samples, &Hysteresis::default())?;
         drop(vad);
-        let voiced = trim(recording.samples(), &spans);
+        let voiced = trim(&samples, &spans);
         // Clamped to full scale, so the cast keeps its value.
         #[allow(clippy::cast_possible_truncation)]
         let to_pcm = |sample: &f32| (sample.clamp(-1.0, 1.0) * f32::from(i16::MAX)) as i16;

@@ -67,12 +67,14 @@ impl Folders {
     }
 }
 
-/// The worker `name` beside the running executable.
+/// The worker `name` beside the running executable, or a folder above it: measurements lie
+/// in a folder of their own.
 #[must_use]
 pub fn worker(name: &str) -> PathBuf {
     let here = std::env::current_exe().ok();
     let folder = here.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
-    folder.join(name)
+    let above = folder.parent().map(|above| above.join(name)).filter(|path| path.is_file());
+    Some(folder.join(name)).filter(|path| path.is_file()).or(above).unwrap_or_else(|| folder.join(name))
 }
 
 #[cfg(test)]

@@ -186,6 +186,10 @@ pub struct Timings {
     pub understand: Option<f64>,
     /// Spent in the catalog.
     pub search: Option<f64>,
+    /// Of a live conversation, which counts from the last voiced sample: until the utterance
+    /// was taken for whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_of_turn: Option<f64>,
     /// From the start to the first card.
     pub first_card: Option<f64>,
     /// From the start to the reply's text.

@@ -84,6 +84,8 @@ settings! {
         language: String = "en".into(), OneOf(&["en", "de", "es", "fr"]);
         /// Processor threads.
         threads: u32 = 2, Between(1, 64);
+        /// Readings of an utterance that are followed side by side; fewer are quicker.
+        beam: u32 = 1, Between(1, 8);
         /// Longest recording that is heard, in seconds.
         max_seconds: f64 = 60.0, Between(1.0, 300.0);
         /// Time after which a transcription is given up, in seconds.
@@ -115,6 +117,40 @@ settings! {
     audio: Audio {
         /// Loudspeaker; empty takes the system's default.
         output: String = String::new(), Chars(200);
+        /// Microphone; empty takes the system's default.
+        input: String = String::new(), Chars(200);
+    }
+    /// The spoken conversation: when a shopper is done, and what is heard besides.
+    listening: Listening {
+        /// Whether the kiosk can be spoken to.
+        enabled: bool = true, Any;
+        /// Silence that ends what is whole, in milliseconds.
+        brief_silence_ms: u32 = 350, Between(200, 3000);
+        /// Silence that ends what may be whole, in milliseconds.
+        usual_silence_ms: u32 = 900, Between(200, 5000);
+        /// Silence that ends what breaks off, in milliseconds.
+        patient_silence_ms: u32 = 1600, Between(200, 8000);
+        /// How long it listens for the first word, in seconds.
+        first_word_seconds: u32 = 8, Between(2, 60);
+        /// How long it listens on after an answer, in seconds; 0: it has to be called each time.
+        follow_up_seconds: u32 = 8, Between(0, 60);
+        /// Whether a shopper can interrupt the kiosk's voice; without, it does not listen while it speaks.
+        interruptible: bool = true, Any;
+        /// Whether the kiosk's own voice is taken out of what it hears; without, it cannot be interrupted.
+        echo_cancelled: bool = true, Any;
+        /// How much of a steady noise is taken out of what is heard, recordings included.
+        noise: String = "off".into(), OneOf(&["off", "low", "moderate", "high"]);
+        /// Whether the voice gets louder and quieter with the place.
+        volume_follows_noise: bool = true, Any;
+    }
+    /// The speech service for other programs, in the Wyoming protocol.
+    service: Service {
+        /// Where it answers: unix:///path or tcp://127.0.0.1:port; empty: not at all.
+        address: String = String::new(), Chars(200);
+        /// Whether it may answer other machines.
+        remote: bool = false, Any;
+        /// Most connections at a time; others are told so and closed.
+        connections: u32 = 4, Between(1, 64);
     }
     /// The mirrored catalog and its search.
     catalog: Catalog {
@@ -168,6 +204,8 @@ settings! {
         pin: String = String::new(), Digits(4, 8);
         /// Program that prints a list which it gets on its standard input, with its arguments; empty: no printer.
         print_command: Vec<String> = Vec::new(), Chars(200);
+        /// Whether stage timings are shown over the pages, for developers.
+        trace: bool = false, Any;
         /// Program that writes a line each time somebody comes near, with its arguments; empty: no presence sensor.
         presence_command: Vec<String> = Vec::new(), Chars(200);
     }

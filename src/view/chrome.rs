@@ -10,7 +10,7 @@ use slint::{ComponentHandle, SharedString, Timer};
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-pub use super::ui::{Page, Sheet};
+pub use super::ui::{Ear, Page, Sheet};
 
 /// F1, which audio keypads for blind people send from their help key.
 const AUDIO_KEY: char = '\u{f704}';
@@ -49,6 +49,18 @@ pub struct Model {
     pub speaking: bool,
     /// What is being said, in words.
     pub caption: String,
+    /// Whether the shopper is heard.
+    pub ear: Ear,
+    /// What is heard, as it is heard.
+    pub heard: String,
+    /// How loud they are, 0 to 1.
+    pub level: f32,
+    /// The talk button is kept pressed.
+    pub holding: bool,
+    /// Too loud here to be understood.
+    pub noisy: bool,
+    /// Stage timings for developers; empty: not shown.
+    pub trace: String,
     pub notice: Option<Notice>,
     pub undoable: bool,
     pub pieces: u32,
@@ -79,6 +91,12 @@ pub(super) fn show(model: &Model, window: &ui::AppWindow, showing: &mut Showing<
     chrome.set_sound(model.sound);
     chrome.set_speaking(model.speaking);
     chrome.set_caption(model.caption.as_str().into());
+    chrome.set_ear(model.ear);
+    chrome.set_heard(model.heard.as_str().into());
+    chrome.set_level(model.level.clamp(0.0, 1.0));
+    chrome.set_holding(model.holding);
+    chrome.set_noisy(model.noisy);
+    chrome.set_trace(model.trace.as_str().into());
     let words = &showing.words;
     let notice = model.notice.as_ref().map(|notice| match notice {
         Notice::Added(title) => words.invoke_added(title.into()),
@@ -109,6 +127,9 @@ pub(super) fn listen(window: &ui::AppWindow, send: &Sender) {
     chrome.on_for_you_opened(send.plain(Touch::ForYouOpened));
     chrome.on_consent_opened(send.plain(Touch::ConsentOpened));
     chrome.on_spoke(send.plain(Touch::Spoke));
+    chrome.on_talk_pressed(send.plain(Touch::TalkPressed));
+    chrome.on_talk_released(send.plain(Touch::TalkReleased));
+    chrome.on_hushed(send.plain(Touch::Hushed));
     chrome.on_typed(send.plain(Touch::Typed));
     chrome.on_sheet_opened(send.with(Touch::SheetOpened));
     let own = send.clone();

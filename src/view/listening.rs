@@ -1,5 +1,6 @@
 //! The shopper speaks, the kiosk listens, thinks and answers.
 
+use super::card::{Card, cards};
 use super::touch::Touch;
 use super::ui;
 use super::window::{Sender, Showing};
@@ -20,6 +21,10 @@ pub struct Model {
     pub answer: String,
     /// Too loud here to be understood.
     pub noisy: bool,
+    /// The talk button is kept pressed.
+    pub holding: bool,
+    /// What was found for words that may go on.
+    pub found: Vec<Card>,
 }
 
 impl Default for Model {
@@ -32,6 +37,8 @@ impl Default for Model {
             understood: String::new(),
             answer: String::new(),
             noisy: false,
+            holding: false,
+            found: Vec::new(),
         }
     }
 }
@@ -46,6 +53,8 @@ pub(super) fn show(model: &Model, window: &ui::AppWindow, showing: &mut Showing<
     adapter.set_answer(model.answer.as_str().into());
     adapter.set_foreign(!showing.english);
     adapter.set_noisy(model.noisy);
+    adapter.set_holding(model.holding);
+    adapter.set_found(cards(adapter.get_found(), &model.found, showing));
 }
 
 pub(super) fn listen(window: &ui::AppWindow, send: &Sender) {
@@ -53,4 +62,5 @@ pub(super) fn listen(window: &ui::AppWindow, send: &Sender) {
     adapter.on_finished(send.plain(Touch::Finished));
     adapter.on_cancelled(send.plain(Touch::Cancelled));
     adapter.on_typed(send.plain(Touch::Typed));
+    adapter.on_opened(send.sku(Touch::Opened));
 }

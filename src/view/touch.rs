@@ -25,6 +25,11 @@ pub enum Touch {
     ConsentOpened,
     /// Wants to speak.
     Spoke,
+    /// The talk button is pressed, and let go.
+    TalkPressed,
+    TalkReleased,
+    /// Wants not to be heard any more.
+    Hushed,
     /// Wants to type.
     Typed,
     SheetOpened(Sheet),

@@ -13,6 +13,11 @@ impl State {
         if is_latest {
             self.screen.chrome.busy = false;
         }
+        let speech = match &answer {
+            Answer::Turn(turn) => Some(turn.speech.clone()),
+            Answer::Failed(words) => Some(words.clone()),
+            _ => None,
+        };
         match answer {
             // The list counts whatever was asked since.
             Answer::Turn(mut turn) => {
@@ -37,9 +42,7 @@ impl State {
             }
             Answer::Failed(words) if is_latest => {
                 // The keyboard leaves no room for a notice.
-                if self.screen.chrome.page == Page::Search {
-                    self.back();
-                }
+                self.leave_entry();
                 self.say(Notice::Said(words), false);
             }
             Answer::Goods(goods) if is_latest => {
@@ -94,7 +97,14 @@ impl State {
             _ => {}
         }
         self.refresh();
-        Vec::new()
+        speech.map_or_else(Vec::new, |speech| self.answer_aloud(ticket.turn, speech, is_latest))
+    }
+
+    /// Goes back from where words are typed or spoken, to where they were begun.
+    fn leave_entry(&mut self) {
+        if matches!(self.screen.chrome.page, Page::Search | Page::Listening) {
+            self.back();
+        }
     }
 
     /// Where a turn leads, by what it was.
@@ -153,9 +163,7 @@ impl State {
                 self.turn_to(Page::Results);
             }
             _ => {
-                if self.screen.chrome.page == Page::Search {
-                    self.back();
-                }
+                self.leave_entry();
                 self.say(Notice::Said(turn.reply), false);
             }
         }

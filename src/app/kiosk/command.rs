@@ -3,13 +3,16 @@
 
 use super::goods::Goods;
 use super::welcome::Welcome;
+use crate::app::talk::{self, Call};
 use crate::dialog::tool::Tool;
 use crate::domain::turn::{Intent, OrderLine};
 use crate::domain::{Cents, Sku};
+use crate::view::card::Card;
 use crate::view::feedback::{Reason, Thumb};
-use crate::view::help::Call;
+use crate::view::help;
 use crate::view::touch::Touch;
 use crate::view::{compare, for_you, list, maintenance, map, product, search};
+use std::time::Instant;
 
 /// Which visit asked, and which of its questions it was. An answer of a visit before is
 /// dropped; one that is not the latest turns no page.
@@ -35,6 +38,16 @@ pub enum Event {
         visit: u64,
         caption: Option<String>,
     },
+    /// The shopper of a visit speaks, or could.
+    Spoken {
+        visit: u64,
+        spoken: Spoken,
+    },
+    /// The first sound of an answer was handed to the loudspeaker.
+    Sounded {
+        visit: u64,
+        at: Instant,
+    },
     Checked(Box<maintenance::Model>),
     /// Whether the list of a visit was printed.
     Printed {
@@ -43,6 +56,23 @@ pub enum Event {
     },
     /// A sensor sees somebody.
     Approached,
+    /// A loudspeaker or a microphone came, or went.
+    Plugged,
+}
+
+/// What is told of a shopper who speaks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Spoken {
+    View(talk::View),
+    /// What was found for words that may go on.
+    Found(Vec<Card>),
+    /// How loud they are, 0 to 1.
+    Level(f32),
+    /// These words are their turn.
+    Asked {
+        words: String,
+        moments: talk::driver::Moments,
+    },
 }
 
 /// What a question brought.
@@ -73,6 +103,8 @@ pub struct Turned {
     /// Whether it was said or typed; else it was touched.
     pub by_words: bool,
     pub reply: String,
+    /// The reply as it is said aloud.
+    pub speech: String,
     pub goods: Goods,
     pub order: Vec<OrderLine>,
     pub list: list::Model,
@@ -81,7 +113,7 @@ pub struct Turned {
     /// The products that were compared.
     pub compared: Vec<compare::Column>,
     /// What became of a call for a person.
-    pub call: Option<Call>,
+    pub call: Option<help::Call>,
 }
 
 /// What is to be done.
@@ -106,6 +138,14 @@ pub enum Command {
     /// To the shopper of this visit.
     Speak(u64, String),
     Silence,
+    /// Hears what the shopper says.
+    Listen(Call),
+    /// They are done.
+    LetGo,
+    /// Listens to nobody any more.
+    Leave,
+    /// A spoken turn was answered; `true`: an answer is said aloud.
+    Answered(bool),
     /// In tenths.
     Volume(u8),
     /// Erases the conversation of a session.

@@ -1,21 +1,24 @@
 //! The kiosk's loop: takes events in turn, shows what the visit makes of them, and has its
 //! commands done. Turns of one visit are done one after the other; look-ups side by side.
 
-use super::command::{Answer, Browse, Command, Event, Ticket};
+use super::command::{Answer, Browse, Command, Event, Spoken, Ticket};
 use super::hands::Hands;
-use super::loudspeaker::Loudspeaker;
-use super::sensor;
+use super::loudspeaker::{Loudspeaker, Told};
 use super::visit::{State, VOLUME};
+use super::{sensor, voice};
 use crate::app::assistant::{Assistant, Input, Parts};
 use crate::app::doctor::{self, Health};
 use crate::app::folders::Folders;
-use crate::app::service;
+use crate::app::talk::driver::Conversation;
+use crate::app::talk::trace::Trace;
+use crate::app::{service, speech_service};
 use crate::domain::turn::OrderLine;
 use crate::settings::Settings;
 use crate::view::feedback::{Reason, Thumb};
 use crate::view::maintenance;
 use crate::view::touch::Touch;
 use crate::view::window::Handle;
+use crate::voice::listener::ReferenceSlot;
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use sd_notify::NotifyState;
@@ -94,8 +97,11 @@ struct Desk {
     is_checking: Arc<AtomicBool>,
     jobs: mpsc::Sender<Job>,
     hands: Option<Hands>,
-    speakers: mpsc::Sender<Option<Loudspeaker>>,
     loudspeaker: Option<Arc<Loudspeaker>>,
+    /// Whether there is a loudspeaker to it, and a microphone to the conversation.
+    sounds: Arc<AtomicBool>,
+    hears: Arc<AtomicBool>,
+    conversation: Option<Conversation>,
     looks: Arc<Semaphore>,
     /// The visit that is on, and its latest question.
     visit: Arc<AtomicU64>,
@@ -118,7 +124,6 @@ pub(super) async fn run(
     let (events, mut happened) = mpsc::channel(WAITING);
     let (opened, mut opening) = mpsc::channel(1);
     let (jobs, asked) = mpsc::channel::<Job>(WAITING);
-    let (speakers, mut speaking) = mpsc::channel(1);
     let mut desk = Desk {
         folders: Arc::new(folders),
         settings: Arc::new(settings),
@@ -128,8 +133,10 @@ pub(super) async fn run(
         is_checking: Arc::default(),
         jobs,
         hands: None,
-        speakers,
         loudspeaker: None,
+        sounds: Arc::default(),
+        hears: Arc::default(),
+        conversation: None,
         looks: Arc::new(Semaphore::new(LOOKS)),
         visit: Arc::default(),
         latest: Arc::default(),
@@ -145,6 +152,7 @@ pub(super) async fn run(
     let mut shown = state.screen.clone();
     let mut asked = Some(asked);
     let mut failing: Option<Instant> = None;
+    let mut trace = Trace::default();
     loop {
         let event = tokio::select! {
             touch = touches.recv() => match touch {
@@ -159,6 +167,7 @@ pub(super) async fn run(
                     tracing::info!(ms = started.elapsed().as_millis(), "the catalog is open");
                     if let Some(asked) = asked.take() {
                         desk.begin(&assistant, asked);
+                        speech_service::start(&assistant, &desk.settings);
                         let (assistant, socket, served) = (Arc::clone(&assistant), socket.clone(), served.clone());
                         let pulse = pulse.clone();
                         tokio::spawn(async move {
@@ -177,14 +186,6 @@ pub(super) async fn run(
                     Event::CatalogFailed
                 }
             },
-            Some(loudspeaker) = speaking.recv() => {
-                if loudspeaker.is_some() {
-                    tracing::info!("the loudspeaker is open");
-                }
-                desk.loudspeaker = loudspeaker.map(Arc::new);
-                desk.perform(vec![Command::Volume(VOLUME), Command::Welcome], &state).await;
-                continue;
-            }
             Some(done) = serving.recv() => return done,
             _ = refresh.tick() => {
                 if desk.hands.is_some() {
@@ -211,7 +212,11 @@ pub(super) async fn run(
                 Event::Tick
             }
         };
+        desk.follow(&event, &mut trace);
         let commands = state.update(event, started.elapsed());
+        if desk.settings.screen.trace {
+            state.screen.chrome.trace = trace.lines();
+        }
         desk.visit.store(state.number(), Ordering::SeqCst);
         desk.latest.store(state.latest(), Ordering::SeqCst);
         if state.screen != shown {
@@ -266,9 +271,10 @@ impl Desk {
         let hands = Hands { assistant: Arc::clone(assistant), settings: Arc::clone(&self.settings) };
         self.hands = Some(hands.clone());
         let (events, visit) = (self.events.clone(), Arc::clone(&self.visit));
+        let turning = hands.clone();
         tokio::spawn(async move {
             while let Some(job) = asked.recv().await {
-                let (own, visit) = (hands.clone(), Arc::clone(&visit));
+                let (own, visit) = (turning.clone(), Arc::clone(&visit));
                 let ticket = match &job {
                     Job::Turn(ticket, _) | Job::Edit(ticket, ..) => *ticket,
                     Job::Forget(session) => {
@@ -292,16 +298,57 @@ impl Desk {
                 let _ = events.send(Event::Answered(ticket, Box::new(answer))).await;
             }
         });
-        let (device, events) = (self.settings.audio.output.clone(), self.events.clone());
-        let (assistant, speakers) = (Arc::clone(assistant), self.speakers.clone());
-        // A sound server that hangs holds up nobody.
-        spawn_blocking(move || {
-            let device = (!device.is_empty()).then_some(device.as_str());
-            let loudspeaker = Loudspeaker::open(assistant, device, move |visit, caption| {
-                let _ = events.blocking_send(Event::Spoke { visit, caption });
-            });
-            let _ = speakers.blocking_send(loudspeaker);
-        });
+        let (events, sounds) = (self.events.clone(), Arc::clone(&self.sounds));
+        let device = Some(self.settings.audio.output.as_str()).filter(|name| !name.is_empty());
+        let reference = ReferenceSlot::default();
+        let tell = move |told| {
+            let event = match told {
+                Told::Open(open) => {
+                    sounds.store(open, Ordering::SeqCst);
+                    tracing::info!("the loudspeaker is {}", if open { "open" } else { "gone" });
+                    Event::Plugged
+                }
+                Told::Says(visit, text) => Event::Spoke { visit, caption: Some(text) },
+                Told::Sounded(visit, at) => Event::Sounded { visit, at },
+                Told::Silent(visit) => Event::Spoke { visit, caption: None },
+            };
+            let _ = events.blocking_send(event);
+        };
+        let loudspeaker = Loudspeaker::start(Arc::clone(assistant), device, Arc::clone(&reference), tell);
+        self.loudspeaker = loudspeaker.map(Arc::new);
+        self.loudspeaker.iter().for_each(|own| own.set_volume(VOLUME));
+        if !self.settings.listening.enabled || !assistant.hears() {
+            return;
+        }
+        let (visit, loudspeaker) = (Arc::clone(&self.visit), self.loudspeaker.clone());
+        let hears = Arc::clone(&self.hears);
+        match voice::begin(&hands, visit, hears, reference, loudspeaker, self.events.clone()) {
+            Ok(conversation) => self.conversation = Some(conversation),
+            Err(error) => tracing::error!(error = format!("{error:#}"), "the kiosk cannot be spoken to"),
+        }
+    }
+
+    /// What others than the visit need to know of an event.
+    fn follow(&self, event: &Event, trace: &mut Trace) {
+        match event {
+            Event::Spoke { caption, .. } => {
+                self.conversation.iter().for_each(|own| own.speaks(caption.is_some()));
+            }
+            Event::Spoken { spoken, .. } => match spoken {
+                Spoken::Found(cards) => trace.found(cards.iter().map(|card| &card.sku)),
+                Spoken::Asked { moments, .. } => trace.asked(*moments),
+                _ => {}
+            },
+            Event::Answered(_, answer) => {
+                if let Answer::Turn(turn) = &**answer {
+                    trace.answered(turn.goods.goods.iter().map(|good| &good.card.sku));
+                }
+            }
+            Event::Sounded { at, .. } if trace.sounded(*at) => {
+                tracing::info!("a spoken turn: {}", trace.lines().replace('\n', ", "));
+            }
+            _ => {}
+        }
     }
 
     /// Queues a job; one too many is answered at once.
@@ -330,9 +377,10 @@ impl Desk {
         let events = self.events.clone();
         match command {
             Command::OpenCatalog | Command::Welcome => {
-                let sound = self.loudspeaker.is_some();
+                let sound = self.sounds.load(Ordering::SeqCst);
+                let voice = self.hears.load(Ordering::SeqCst);
                 spawn_blocking(move || {
-                    let event = match hands.welcome(sound) {
+                    let event = match hands.welcome(voice, sound) {
                         Ok(welcome) => Event::Welcomed(Box::new(welcome)),
                         Err(error) => {
                             tracing::error!(%error, "the catalog cannot be read");
@@ -365,6 +413,10 @@ impl Desk {
                     loudspeaker.say(visit, text);
                 }
             }
+            Command::Listen(call) => self.conversation.iter().for_each(|own| own.call(call)),
+            Command::LetGo => self.conversation.iter().for_each(Conversation::let_go),
+            Command::Leave => self.conversation.iter().for_each(Conversation::leave),
+            Command::Answered(aloud) => self.conversation.iter().for_each(|own| own.answered(aloud)),
             Command::Silence => self.loudspeaker.iter().for_each(|own| own.silence()),
             Command::Volume(tenths) => self.loudspeaker.iter().for_each(|own| own.set_volume(tenths)),
             Command::Forget(session) => {

@@ -10,6 +10,8 @@ use super::welcome::Welcome;
 use crate::app::assistant::{Assistant, Input, Request};
 use crate::app::doctor::Check;
 use crate::app::lookup::{Shelves, filters};
+use crate::app::overhear::Glimpse;
+use crate::app::talk::Reading;
 use crate::dialog::constraint;
 use crate::dialog::context::Question;
 use crate::dialog::findings::Found;
@@ -19,7 +21,7 @@ use crate::domain::{Cents, Gtin, OptionGroup, Product, Sku};
 use crate::engines::{Engine, EngineState};
 use crate::settings::Settings;
 use crate::store::{Alert, SearchRequest, StoreError};
-use crate::view::card::PriceAge;
+use crate::view::card::{Card, PriceAge};
 use crate::view::for_you::{Row, Why};
 use crate::view::help::Call;
 use crate::view::home::Category;
@@ -54,7 +56,7 @@ impl Hands {
     ///
     /// # Errors
     /// The catalog cannot be read.
-    pub fn welcome(&self, sound: bool) -> Result<Welcome, StoreError> {
+    pub fn welcome(&self, voice: bool, sound: bool) -> Result<Welcome, StoreError> {
         self.assistant.shelves(None, |shelves| {
             let category = |own: crate::store::Department| Category {
                 kind: kind(std::slice::from_ref(&own.name)),
@@ -65,7 +67,7 @@ impl Hands {
             let store = &self.settings.store;
             Ok(Welcome {
                 store: store.name.clone(),
-                voice: false,
+                voice,
                 sound,
                 printable: !self.settings.screen.print_command.is_empty(),
                 categories: shelves.catalog.departments()?.into_iter().map(category).collect(),
@@ -143,6 +145,17 @@ impl Hands {
             }),
             Err(_) => Call::Failed,
         }
+    }
+
+    /// What words would mean, and the first cards of what they are about. For a thread that
+    /// may block.
+    #[must_use]
+    pub fn glimpse(&self, visit: u64, words: &str, most: usize) -> (Reading, Vec<Card>) {
+        let session = State::session(visit);
+        let Glimpse { reading, mut found } = self.assistant.glimpse(Some(&session), words);
+        found.truncate(most);
+        let cards = |shelves: &Shelves<'_>| goods(shelves, all(found)).into_iter().map(|good| good.card);
+        (reading, self.assistant.shelves(None, |shelves| cards(shelves).collect()))
     }
 
     /// A look-up without a turn.
@@ -256,7 +269,7 @@ fn price(shelves: &Shelves<'_>, line: &OrderLine) -> Result<Option<Cents>, Store
 /// The page of a product.
 fn shown(shelves: &Shelves<'_>, own: Product) -> Result<product::Model, StoreError> {
     let subject = Subject::Sku { sku: own.sku.clone() };
-    let beside = |tool: Tool| -> Result<Vec<crate::view::card::Card>, StoreError> {
+    let beside = |tool: Tool| -> Result<Vec<Card>, StoreError> {
         let found = shelves.look_up(tool)?.found;
         let others = found.into_iter().filter(|found| found.product.sku != own.sku).take(BESIDE);
         Ok(goods(shelves, others).into_iter().map(|good| good.card).collect())
@@ -463,6 +476,7 @@ fn told(shelves: &Shelves<'_>, report: &TurnReport, by_words: bool) -> Result<Tu
         intent: report.intent,
         by_words,
         reply: report.reply.clone(),
+        speech: report.speech.clone(),
         list: list(shelves, asks.then(|| report.reply.clone()))?,
         goods,
         order: shelves.context.order.clone(),

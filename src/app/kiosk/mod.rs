@@ -19,10 +19,14 @@ mod idle_tests;
 mod loudspeaker;
 mod sensor;
 mod shelf;
+mod spoken;
+#[cfg(test)]
+mod spoken_tests;
 mod touches;
 pub mod visit;
 #[cfg(test)]
 mod visit_tests;
+mod voice;
 pub mod welcome;
 
 use super::folders::Folders;

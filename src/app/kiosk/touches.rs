@@ -12,7 +12,6 @@ use crate::view::chrome::{Notice, Page, Sheet};
 use crate::view::feedback::{Reason, Thumb};
 use crate::view::list::Printed;
 use crate::view::maintenance::Gate as Lock;
-use crate::view::outage::Outage;
 use crate::view::touch::Touch;
 use crate::view::{consent, feedback, search};
 use std::collections::BTreeMap;
@@ -50,6 +49,8 @@ impl State {
                 Vec::new()
             }
             Touch::Presence | Touch::Woken(_) => Vec::new(),
+            // Who goes back from listening says no more.
+            Touch::Back if self.screen.chrome.page == Page::Listening => self.touched(Touch::Cancelled),
             Touch::Back => self.back(),
             Touch::Home => self.open(Page::Home),
             Touch::Ended => self.end(),
@@ -63,15 +64,14 @@ impl State {
                 self.go(Page::Consent);
                 Vec::new()
             }
-            Touch::Spoke => {
-                self.screen.outage.outage = Outage::Voice;
-                self.go(Page::Outage);
-                Vec::new()
-            }
+            Touch::Spoke => self.wants_to_speak(),
+            Touch::TalkPressed => self.talk_pressed(),
+            Touch::TalkReleased => self.talk_released(),
+            Touch::Hushed => vec![Command::Leave],
             Touch::Typed => {
                 self.screen.search = search::Model::default();
                 self.open(Page::Search);
-                vec![Command::FillSearch(String::new())]
+                vec![Command::Leave, Command::FillSearch(String::new())]
             }
             Touch::SheetOpened(sheet) => {
                 self.screen.chrome.sheet = sheet;
@@ -133,6 +133,11 @@ impl State {
             }
             Touch::Submitted(text) if text.trim().is_empty() => Vec::new(),
             Touch::Submitted(text) => self.ask(text.chars().take(TYPED).collect()),
+            Touch::Opened(sku) if self.screen.chrome.page == Page::Listening => {
+                let mut commands = self.browse(Browse::Product(sku));
+                commands.push(Command::Leave);
+                commands
+            }
             Touch::Suggested(_, Some(sku)) | Touch::Opened(sku) => self.browse(Browse::Product(sku)),
             Touch::Suggested(text, None) => self.ask(text),
             Touch::Added(sku) => self.add(&sku),
@@ -151,8 +156,12 @@ impl State {
                 Some(more) => self.browse(more),
                 None => Vec::new(),
             },
-            // The microphone is not there yet; these pages are not reached.
-            Touch::Finished | Touch::Cancelled => self.back(),
+            Touch::Finished => vec![Command::LetGo],
+            Touch::Cancelled => {
+                let mut commands = self.back();
+                commands.push(Command::Leave);
+                commands
+            }
             Touch::Stepped(by) => {
                 self.step_shown(by);
                 self.price_shown()

@@ -62,7 +62,7 @@ pub struct State {
     /// Counts visits; a turn of one before is dropped.
     pub(super) visit: u64,
     pub(super) turn: u64,
-    last_touch: Duration,
+    pub(super) last_touch: Duration,
     pub(super) now: Duration,
     history: Vec<Leaf>,
     pub(super) goods: Goods,
@@ -73,6 +73,13 @@ pub struct State {
     /// When "start over" was asked about.
     asked_at: Option<Duration>,
     speaking_since: Option<Duration>,
+    /// The turn that was spoken and is not answered yet.
+    pub(super) spoken_turn: Option<u64>,
+    /// When the talk button was pressed, while it is; and let go, after all was said.
+    pub(super) pressed_at: Option<Duration>,
+    pub(super) let_go_at: Option<Duration>,
+    /// When it was let go too soon for that, while no click followed.
+    pub(super) slid_at: Option<Duration>,
     /// A page is being read out, or will be.
     pub(super) is_reading: bool,
     /// The page was turned by the event under way.
@@ -102,6 +109,10 @@ impl State {
             ends_at: None,
             asked_at: None,
             speaking_since: None,
+            spoken_turn: None,
+            pressed_at: None,
+            let_go_at: None,
+            slid_at: None,
             is_reading: false,
             has_turned: false,
             gate: Gate::default(),
@@ -151,7 +162,11 @@ impl State {
                 self.asked_at = None;
                 self.touched(touch)
             }
-            Event::Tick => self.tick(),
+            Event::Tick => {
+                let mut commands = self.slid_off();
+                commands.extend(self.tick());
+                commands
+            }
             Event::Welcomed(welcome) => self.welcomed(*welcome),
             // A visit goes on with what it has; a look-up that fails says so itself.
             Event::CatalogFailed if self.welcome.is_some() => Vec::new(),
@@ -172,6 +187,9 @@ impl State {
             }
             // What is said to one shopper is not shown to the next.
             Event::Spoke { .. } => Vec::new(),
+            Event::Spoken { visit, spoken } if visit == self.visit => self.spoken(spoken),
+            Event::Spoken { .. } | Event::Sounded { .. } => Vec::new(),
+            Event::Plugged => vec![Command::Welcome],
             Event::Checked(model) => {
                 let lock = self.screen.maintenance.gate;
                 self.screen.maintenance = crate::view::maintenance::Model { gate: lock, ..*model };
@@ -207,7 +225,7 @@ impl State {
     }
 
     /// No answer is awaited any more.
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         self.turn += 1;
         self.screen.chrome.busy = false;
     }
@@ -280,6 +298,7 @@ impl State {
         let session = Self::session(self.visit);
         self.reset();
         vec![
+            Command::Leave,
             Command::Silence,
             Command::Volume(VOLUME),
             Command::FillSearch(String::new()),
@@ -300,6 +319,10 @@ impl State {
         self.ends_at = None;
         self.asked_at = None;
         self.speaking_since = None;
+        self.spoken_turn = None;
+        self.pressed_at = None;
+        self.let_go_at = None;
+        self.slid_at = None;
         self.is_reading = false;
         self.gate.clear();
         let store = std::mem::take(&mut self.screen.chrome.store);

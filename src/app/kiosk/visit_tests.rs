@@ -59,6 +59,7 @@ pub(super) fn turned(intent: Intent, by_words: bool, found: &[&str], pieces: u32
         intent,
         by_words,
         reply: "Here you are.".into(),
+        speech: "Here you are.".into(),
         goods: goods(found),
         order,
         list,
@@ -134,7 +135,7 @@ pub(super) fn sku(text: &str) -> Sku {
 fn typing_leads_to_results_and_back_leads_home() {
     let mut kiosk = Kiosk::awake();
     assert_eq!(kiosk.page(), Page::Home);
-    assert_eq!(kiosk.touch(Touch::Typed), [Command::FillSearch(String::new())]);
+    assert_eq!(kiosk.touch(Touch::Typed), [Command::Leave, Command::FillSearch(String::new())]);
     let asked = kiosk.touch(Touch::Submitted("oat milk".into()));
     assert!(matches!(&asked[..], [Command::Ask(_, words)] if words == "oat milk"));
     assert!(kiosk.state.screen.chrome.busy);
@@ -403,7 +404,11 @@ fn no_order_of_touches_breaks_a_visit() {
             Touch::ConsentOpened,
             Touch::Consented(true),
             Touch::NumberEntered("123".into()),
+            Touch::TalkPressed,
+            Touch::TalkReleased,
             Touch::Spoke,
+            Touch::Hushed,
+            Touch::Finished,
             Touch::Typed,
             Touch::SheetOpened(Sheet::Access),
             Touch::LargeToggled,

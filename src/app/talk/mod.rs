@@ -1,0 +1,20 @@
+//! The spoken conversation: whose turn it is, what is heard while somebody still speaks, and
+//! when an answer is due.
+//!
+//! ```text
+//! microphone -> listener -> driver -> taking (pure) -> driver -> engines, loudspeaker, screen
+//!                              ^                        |
+//!                              +---- words, findings <--+
+//! ```
+//!
+//! [`taking`] decides and does nothing; [`driver`] does and decides nothing. Neither knows a
+//! screen or a catalog: what words mean is asked of a [`driver::Mind`].
+
+pub mod driver;
+pub mod taking;
+#[cfg(test)]
+mod taking_tests;
+pub mod trace;
+pub mod whole;
+
+pub use taking::{Call, Ear, Manner, Reading, View, Wholeness};

@@ -1,0 +1,415 @@
+//! Scripted timelines of a conversation: every order in which shopper, engines and
+//! loudspeaker can meet.
+
+use super::taking::{Call, Clip, Command, Ear, Event, Manner, Reading, Talk, View, Wholeness};
+use proptest::prelude::*;
+use std::time::Duration;
+
+const BRIEF: Duration = Duration::from_millis(350);
+const USUAL: Duration = Duration::from_millis(900);
+const PATIENT: Duration = Duration::from_millis(1600);
+
+fn manner() -> Manner {
+    Manner {
+        brief: BRIEF,
+        usual: USUAL,
+        patient: PATIENT,
+        follow_up: Duration::from_secs(8),
+        first_word: Duration::from_secs(8),
+    }
+}
+
+const WHOLE: Reading = Reading { wholeness: Wholeness::Whole, is_addressed: true };
+const BROKEN: Reading = Reading { wholeness: Wholeness::Broken, is_addressed: true };
+const BESIDE: Reading = Reading { wholeness: Wholeness::Whole, is_addressed: false };
+
+/// As loud as the shopper's voice always is.
+fn ended(clip: Option<Clip>) -> Event {
+    Event::Ended { clip, loudness: -30.0 }
+}
+
+/// A conversation, with the time that its script has reached.
+struct Script {
+    talk: Talk,
+    now: Duration,
+    view: View,
+}
+
+impl Script {
+    fn new() -> Self {
+        Self { talk: Talk::new(manner()), now: Duration::ZERO, view: View::default() }
+    }
+
+    fn called() -> Self {
+        let mut script = Self::new();
+        let commands = script.on(Event::Called(Call::Tapped));
+        assert!(commands.contains(&Command::Listen(true)));
+        script
+    }
+
+    /// What follows, but for what is shown, which is kept.
+    fn on(&mut self, event: Event) -> Vec<Command> {
+        let mut commands = self.talk.update(event, self.now);
+        commands.retain(|command| match command {
+            Command::Show(view) => {
+                self.view = view.clone();
+                false
+            }
+            _ => true,
+        });
+        commands
+    }
+
+    fn after(&mut self, time: Duration, event: Event) -> Vec<Command> {
+        self.now += time;
+        self.on(event)
+    }
+
+    fn heard(&mut self, clip: Clip, words: &str) -> Vec<Command> {
+        self.on(Event::Heard(clip, Some(words.into())))
+    }
+
+    /// Says something that is heard and read by the time of the pause.
+    fn says(&mut self, clip: Clip, words: &str, reading: Reading) -> Vec<Command> {
+        self.on(Event::Began);
+        assert!(self.on(Event::Paused(clip)).contains(&Command::Hear(clip)));
+        assert_eq!(self.heard(clip, words), [Command::Read(clip, words.into())]);
+        self.on(Event::Read(clip, reading));
+        self.on(ended(None))
+    }
+
+    /// Up to an answer that is being said.
+    fn answering() -> Self {
+        let mut script = Self::called();
+        assert_eq!(script.says(1, "oat milk", WHOLE), [Command::Ask("oat milk".into())]);
+        assert_eq!(script.view.ear, Ear::Thinking);
+        script.on(Event::Answered { speaks: true });
+        script.on(Event::Speaks(true));
+        assert_eq!(script.view.ear, Ear::Open);
+        script
+    }
+}
+
+#[test]
+fn a_turn_is_taken_as_soon_as_whole_words_are_followed_by_a_brief_silence() {
+    let mut script = Script::called();
+    assert_eq!(script.view.ear, Ear::Hearing);
+    assert_eq!(script.on(Event::Began), [Command::Patience(USUAL)]);
+    assert_eq!(script.on(Event::Growing(1)), [Command::Draft(1)]);
+    assert_eq!(script.on(Event::Growing(2)), [], "one thing is heard at a time");
+    assert_eq!(script.heard(1, "do you"), [Command::Read(1, "do you".into())]);
+    assert_eq!(script.view.words, "do you");
+    assert!(!script.view.is_final);
+    assert_eq!(script.on(Event::Read(1, BROKEN)), [Command::ShowFound(1)], "a draft ends nothing");
+    assert_eq!(script.on(Event::Paused(3)), [Command::Hear(3)]);
+    assert_eq!(script.heard(3, "do you have oat milk"), [Command::Read(3, "do you have oat milk".into())]);
+    assert_eq!(script.on(Event::Read(3, WHOLE)), [Command::ShowFound(3), Command::Patience(BRIEF)]);
+    assert_eq!(script.on(ended(None)), [Command::Ask("do you have oat milk".into())]);
+    assert_eq!((script.view.ear, script.view.is_final), (Ear::Thinking, true));
+}
+
+#[test]
+fn who_breaks_off_is_waited_for_and_the_rest_belongs_to_it() {
+    let mut script = Script::called();
+    script.on(Event::Began);
+    script.on(Event::Paused(1));
+    script.heard(1, "a latte with");
+    assert!(script.on(Event::Read(1, BROKEN)).contains(&Command::Patience(PATIENT)));
+    assert_eq!(script.on(Event::Resumed), [Command::Patience(USUAL)]);
+    script.on(Event::Paused(2));
+    script.heard(2, "a latte with soy milk");
+    script.on(Event::Read(2, WHOLE));
+    assert_eq!(script.on(ended(None)), [Command::Ask("a latte with soy milk".into())]);
+}
+
+#[test]
+fn words_that_come_after_the_end_are_still_the_turn() {
+    let mut script = Script::called();
+    script.on(Event::Began);
+    script.on(Event::Paused(1));
+    assert_eq!(script.on(ended(None)), [], "the engine is slower than the silence");
+    assert_eq!(script.view.ear, Ear::Thinking);
+    assert_eq!(script.heard(1, "oat milk"), [Command::Read(1, "oat milk".into())]);
+    let commands = script.on(Event::Read(1, WHOLE));
+    assert_eq!(commands, [Command::ShowFound(1), Command::Ask("oat milk".into())]);
+}
+
+#[test]
+fn what_was_heard_before_they_went_on_is_not_the_turn() {
+    let mut script = Script::called();
+    script.on(Event::Began);
+    script.on(Event::Paused(1));
+    script.on(Event::Resumed);
+    // Too late: it is a draft now.
+    assert_eq!(script.heard(1, "a latte"), [Command::Read(1, "a latte".into())]);
+    assert_eq!(script.on(Event::Read(1, WHOLE)), [Command::ShowFound(1)]);
+    assert_eq!(script.on(Event::Paused(2)), [Command::Hear(2)]);
+    assert_eq!(script.on(ended(None)), []);
+    script.heard(2, "a latte and a mocha");
+    let commands = script.on(Event::Read(2, WHOLE));
+    assert!(commands.contains(&Command::Ask("a latte and a mocha".into())));
+}
+
+#[test]
+fn the_hand_ends_a_turn_that_the_hand_began() {
+    let mut script = Script::new();
+    let commands = script.on(Event::Called(Call::Held));
+    assert_eq!(commands, [Command::Listen(true), Command::Patience(Duration::MAX)]);
+    assert!(script.view.holding);
+    assert_eq!(script.on(Event::Began), [Command::Patience(Duration::MAX)]);
+    script.on(Event::Paused(1));
+    script.heard(1, "a latte");
+    assert_eq!(script.on(Event::Read(1, WHOLE)), [Command::ShowFound(1)], "no silence ends it");
+    script.on(Event::Resumed);
+    assert_eq!(script.on(Event::LetGo), [Command::Finish]);
+    assert_eq!(script.on(ended(Some(2))), [Command::Hear(2)]);
+    script.heard(2, "a latte and a scone");
+    assert!(script.on(Event::Read(2, WHOLE)).contains(&Command::Ask("a latte and a scone".into())));
+}
+
+#[test]
+fn a_button_let_go_in_silence_listens_no_more() {
+    let mut script = Script::new();
+    script.on(Event::Called(Call::Held));
+    assert_eq!(script.on(Event::LetGo), [Command::Listen(false)]);
+    assert_eq!(script.view, View::default());
+}
+
+#[test]
+fn a_press_that_turns_out_to_be_a_tap_loses_nothing() {
+    let mut script = Script::new();
+    script.on(Event::Called(Call::Held));
+    script.on(Event::Began);
+    assert_eq!(script.on(Event::Called(Call::Tapped)), [Command::Patience(USUAL)]);
+    script.on(Event::Paused(1));
+    script.heard(1, "eggs");
+    script.on(Event::Read(1, WHOLE));
+    assert_eq!(script.on(ended(None)), [Command::Ask("eggs".into())]);
+}
+
+#[test]
+fn an_interruption_holds_the_voice_at_once_and_silences_it_when_it_is_a_turn() {
+    let mut script = Script::answering();
+    assert_eq!(script.on(Event::Began)[0], Command::Hold);
+    script.on(Event::Paused(2));
+    script.heard(2, "the cheapest one");
+    script.on(Event::Read(2, WHOLE));
+    let commands = script.on(ended(None));
+    assert_eq!(commands, [Command::Hush, Command::Ask("the cheapest one".into())]);
+    // The loudspeaker's own report of it comes late.
+    assert_eq!(script.on(Event::Speaks(false)), []);
+}
+
+#[test]
+fn a_cough_or_a_neighbour_does_not_silence_the_voice() {
+    for end in 0..3 {
+        let mut script = Script::answering();
+        assert_eq!(script.on(Event::Began)[0], Command::Hold);
+        let commands = match end {
+            0 => script.on(Event::Dropped),
+            1 => {
+                script.on(Event::Paused(2));
+                script.on(ended(None));
+                script.heard(2, "")
+            }
+            _ => {
+                script.on(Event::Paused(2));
+                script.heard(2, "he said to her that it was late");
+                script.on(Event::Read(2, BESIDE));
+                script.on(ended(None))
+            }
+        };
+        assert!(commands.contains(&Command::GoOn), "{end}: {commands:?}");
+        assert!(!commands.iter().any(|command| matches!(command, Command::Ask(_) | Command::Hush)));
+        assert_eq!(script.view.ear, Ear::Open);
+    }
+}
+
+#[test]
+fn after_an_answer_it_listens_on_for_some_time() {
+    let mut script = Script::answering();
+    assert_eq!(script.on(Event::Speaks(false)), []);
+    assert_eq!(script.view.ear, Ear::Open);
+    assert_eq!(script.after(Duration::from_secs(7), Event::Tick), []);
+    assert_eq!(script.says(2, "where is it", WHOLE), [Command::Ask("where is it".into())]);
+    script.on(Event::Answered { speaks: false });
+    assert_eq!(script.view.ear, Ear::Open, "also after an answer that is not said");
+    assert_eq!(script.after(Duration::from_secs(8), Event::Tick), [Command::Listen(false)]);
+    assert_eq!(script.view.ear, Ear::Off);
+    assert_eq!(script.on(Event::Began), [], "nobody is heard any more");
+}
+
+#[test]
+fn what_is_said_beside_it_while_it_listens_on_is_no_turn() {
+    let mut script = Script::answering();
+    script.on(Event::Speaks(false));
+    assert_eq!(script.says(2, "turn on the kitchen light", BESIDE), []);
+    assert_eq!(script.view, View { ear: Ear::Open, ..View::default() });
+    // Who called it is answered, whatever they say.
+    let mut script = Script::called();
+    assert_eq!(
+        script.says(1, "turn on the kitchen light", BESIDE),
+        [Command::Ask("turn on the kitchen light".into())]
+    );
+}
+
+#[test]
+fn a_voice_from_further_away_is_somebody_elses() {
+    for (loudness, is_turn) in [(-38.0, true), (-42.0, false)] {
+        let mut script = Script::answering();
+        script.on(Event::Speaks(false));
+        script.on(Event::Began);
+        script.on(Event::Paused(2));
+        script.heard(2, "where is it");
+        script.on(Event::Read(2, WHOLE));
+        let commands = script.on(Event::Ended { clip: None, loudness });
+        assert_eq!(commands.contains(&Command::Ask("where is it".into())), is_turn, "{commands:?}");
+    }
+}
+
+#[test]
+fn silence_and_noise_are_no_turn_and_twice_of_them_suggests_to_touch() {
+    let mut script = Script::called();
+    for (clip, noisy) in [(1, false), (2, true)] {
+        script.on(Event::Began);
+        script.on(Event::Paused(clip));
+        script.on(ended(None));
+        assert_eq!(script.heard(clip, ""), []);
+        assert_eq!((script.view.ear, script.view.noisy), (Ear::Hearing, noisy));
+    }
+    assert_eq!(script.after(Duration::from_secs(8), Event::Tick), [Command::Listen(false)]);
+    assert_eq!(script.view, View::default());
+}
+
+#[test]
+fn an_engine_that_dies_costs_the_utterance_and_nothing_else() {
+    let mut script = Script::called();
+    script.on(Event::Began);
+    script.on(Event::Growing(1));
+    assert_eq!(script.on(Event::Heard(1, None)), [], "a draft is not missed");
+    script.on(Event::Paused(2));
+    script.on(ended(None));
+    assert_eq!(script.on(Event::Heard(2, None)), []);
+    assert_eq!(script.view.ear, Ear::Hearing, "it can be said again");
+    assert_eq!(script.says(3, "eggs", WHOLE), [Command::Ask("eggs".into())]);
+}
+
+#[test]
+fn a_microphone_that_goes_away_ends_the_listening_at_every_stage() {
+    let stages: [&[Event]; 5] = [
+        &[],
+        &[Event::Began],
+        &[Event::Began, Event::Growing(1)],
+        &[Event::Began, Event::Paused(1)],
+        &[Event::Began, Event::Paused(1), ended(None)],
+    ];
+    for stage in stages {
+        let mut script = Script::called();
+        for event in stage {
+            script.on(event.clone());
+        }
+        let commands = script.on(Event::Deaf(true));
+        assert_eq!(commands.last(), Some(&Command::Listen(false)), "{stage:?}");
+        assert_eq!(script.view, View::default());
+        assert_eq!(script.on(Event::Called(Call::Tapped)), [], "there is nothing to hear with");
+        assert_eq!(script.heard(1, "eggs"), [], "what was under way is gone");
+        script.on(Event::Deaf(false));
+        script.on(Event::Called(Call::Tapped));
+        assert_eq!(script.says(2, "milk", WHOLE), [Command::Ask("milk".into())]);
+    }
+}
+
+#[test]
+fn who_leaves_is_forgotten_at_every_stage() {
+    for events in 0..4 {
+        let mut script = Script::called();
+        let stage = [Event::Began, Event::Paused(1), ended(None)];
+        for event in stage.into_iter().take(events) {
+            script.on(event);
+        }
+        let commands = script.on(Event::Left);
+        assert_eq!(commands.contains(&Command::GiveUp), events > 1, "{commands:?}");
+        assert_eq!(script.heard(1, "eggs"), []);
+        assert_eq!(script.on(Event::Read(1, WHOLE)), []);
+        assert_eq!(script.on(ended(None)), []);
+        assert_eq!(script.view, View::default());
+    }
+}
+
+#[test]
+fn who_speaks_while_an_answer_is_made_is_heard_next() {
+    let mut script = Script::called();
+    script.says(1, "oat milk", WHOLE);
+    assert_eq!(script.says(2, "no, almond milk", WHOLE), [Command::Ask("no, almond milk".into())]);
+    // The first answer comes late, and is not said.
+    script.on(Event::Answered { speaks: true });
+    script.on(Event::Speaks(true));
+    assert_eq!(script.view.ear, Ear::Open);
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let clip = 0_u64..6;
+    let words = prop_oneof![Just(None), Just(Some(String::new())), Just(Some("milk".to_owned()))];
+    let reading = prop_oneof![Just(WHOLE), Just(BROKEN), Just(BESIDE), Just(Reading::default())];
+    prop_oneof![
+        Just(Event::Called(Call::Tapped)),
+        Just(Event::Called(Call::Held)),
+        Just(Event::LetGo),
+        Just(Event::Left),
+        Just(Event::Began),
+        clip.clone().prop_map(Event::Growing),
+        clip.clone().prop_map(Event::Paused),
+        Just(Event::Resumed),
+        prop::option::of(clip.clone()).prop_map(ended),
+        Just(Event::Dropped),
+        (clip.clone(), words).prop_map(|(clip, words)| Event::Heard(clip, words)),
+        (clip, reading).prop_map(|(clip, reading)| Event::Read(clip, reading)),
+        any::<bool>().prop_map(|speaks| Event::Answered { speaks }),
+        any::<bool>().prop_map(Event::Speaks),
+        any::<bool>().prop_map(Event::Deaf),
+        Just(Event::Tick),
+    ]
+}
+
+proptest! {
+    /// Whatever comes in whatever order: nobody is heard who did not call, the voice is never
+    /// held for good, and time alone ends the listening.
+    #[test]
+    fn it_never_hangs(events in prop::collection::vec(any_event(), 0..60)) {
+        let mut script = Script::new();
+        let (mut listens, mut held) = (false, false);
+        for event in events {
+            let asks_for_it = matches!(event, Event::Called(_));
+            for command in script.after(Duration::from_millis(100), event) {
+                match command {
+                    Command::Listen(on) => {
+                        prop_assert!(!on || asks_for_it);
+                        listens = on;
+                    }
+                    Command::Hold => held = true,
+                    Command::GoOn | Command::Hush => held = false,
+                    Command::Ask(words) => prop_assert!(listens && !words.is_empty()),
+                    _ => {}
+                }
+            }
+            prop_assert_eq!(listens, script.view.ear != Ear::Off);
+        }
+        // Then the shopper falls silent, the engines answer, the voice ends.
+        for event in [Event::Deaf(false), Event::Dropped, Event::Answered { speaks: false }, Event::Speaks(false), Event::LetGo] {
+            for command in script.after(Duration::from_millis(100), event) {
+                match command {
+                    Command::GoOn | Command::Hush => held = false,
+                    Command::Listen(on) => listens = on,
+                    _ => {}
+                }
+            }
+        }
+        prop_assert!(!held, "the voice waits for nobody");
+        for command in script.after(Duration::from_secs(20), Event::Tick) {
+            if let Command::Listen(on) = command {
+                listens = on;
+            }
+        }
+        prop_assert!(!listens);
+    }
+}
