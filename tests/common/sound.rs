@@ -1,5 +1,6 @@
-//! A sound card without a loudspeaker: a sound server of its own (PulseAudio) with a sink
-//! that leads nowhere but can be listened to, reached through ALSA as a real card is.
+//! A sound card without a loudspeaker or a microphone: a sound server of its own
+//! (PulseAudio) with a sink that leads nowhere but can be listened to, and a source that
+//! hears what is played to it, both reached through ALSA as a real card is.
 
 #![allow(dead_code)] // Each test file uses its own part.
 
@@ -56,7 +57,12 @@ impl SoundCard {
     /// The card comes back after it was pulled out.
     pub fn plug_in(&mut self) {
         std::fs::create_dir_all(self.path("pulse")).unwrap();
-        let modules = ["module-native-protocol-unix", "module-null-sink sink_name=speaker"];
+        let modules = [
+            "module-native-protocol-unix",
+            "module-null-sink sink_name=speaker",
+            "module-null-sink sink_name=shopper",
+            "module-remap-source source_name=microphone master=shopper.monitor",
+        ];
         let mut command = self.command("pulseaudio");
         command.args(["-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"]);
         command.args(modules.iter().flat_map(|module| ["-L", module]));
@@ -66,6 +72,31 @@ impl SoundCard {
             assert!(Instant::now() < deadline, "the sound server never answered");
             sleep(Duration::from_millis(20));
         }
+        self.control(&["set-default-sink", "speaker"]);
+        self.control(&["set-default-source", "microphone"]);
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        let done = self.command("pactl").args(arguments).status();
+        assert!(done.expect("pactl runs (make test installs it)").success(), "{arguments:?}");
+    }
+
+    /// The microphone hears the loudspeaker from now on, so many milliseconds later.
+    pub fn echo(&self, delay: u32) {
+        let latency = format!("latency_msec={delay}");
+        self.control(&["load-module", "module-loopback", "source=speaker.monitor", "sink=shopper", &latency]);
+    }
+
+    /// Somebody says what is recorded in `file`, and has said it when this returns.
+    pub fn say(&self, file: &Path) {
+        assert!(self.saying(file).wait().unwrap().success(), "{}", file.display());
+    }
+
+    /// Somebody begins to say it.
+    pub fn saying(&self, file: &Path) -> Child {
+        let mut command = self.command("paplay");
+        command.arg("--device=shopper").arg("--latency-msec=50").arg(file);
+        command.spawn().expect("paplay runs (make test installs it)")
     }
 
     /// The card is pulled out.
