@@ -23,7 +23,7 @@ PACKAGES := build-essential cmake clang libclang-dev pkg-config libasound2-dev \
 TEST_PACKAGES := xvfb xdotool pulseaudio pulseaudio-utils libasound2-plugins
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help packages build models demo test test-full lint eval replay bench bench-noise bench-screen bench-search gallery tune-search tune-intents doctor clean
+.PHONY: help packages build models demo test test-full lint eval replay bench bench-live bench-noise bench-screen bench-search gallery tune-search tune-intents doctor clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# //'
@@ -106,6 +106,10 @@ replay: models
 # The recorded orders in real noise; needs $$AISLE_EVAL_DATA. Takes half an hour.
 bench-noise: models
 	@cargo bench --locked --bench noise
+
+# The spoken conversation in real time; needs $$AISLE_EVAL_DATA. Takes three quarters of an hour.
+bench-live: models
+	@cargo bench --locked --bench live
 
 # Search beside plain FTS5 and tantivy: quality, speed, a table and a chart.
 bench-search: models
