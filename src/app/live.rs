@@ -88,7 +88,11 @@ pub async fn converse(
             };
             Listener::start(open, vad, attention(&settings.listening), ReferenceSlot::default(), heard)
         },
-        move |event| drop(tell.try_send(event)),
+        move |event| {
+            if !matches!(event, Told::Level { .. }) {
+                let _ = tell.try_send(event);
+            }
+        },
     )?;
     conversation.call(Call::Tapped);
     let (mut trace, mut spoken) = (Trace::default(), Vec::new());

@@ -10,8 +10,9 @@ pub const RATE: usize = 16_000;
 pub const FULL_CONTEXT: i32 = 1500;
 /// Encoder positions a second of audio (the encoder halves 100 mel frames).
 const POSITIONS_PER_SECOND: f64 = 50.0;
-/// Positions of silence after the utterance. Of 223 recorded orders a beam of 5
-/// decodes 36 over and over with a margin of 64, 18 with 160, 3 with 256.
+/// Positions of silence after the utterance. With few of them a sentence is decoded over
+/// and over, which [`once`] mends. Of 223 recorded orders, decoded greedily, as many come
+/// out right with 160 as with 256, and a sixth sooner.
 const MARGIN: f64 = 160.0;
 /// Fewest positions. Of 80 spoken digits, 54 came out right with 400 positions,
 /// 21 with 210, 7 with 114, and 51 with 600.

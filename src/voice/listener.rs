@@ -29,6 +29,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 const BEFORE: usize = 10;
 /// Windows kept after its last voiced one.
 const AFTER: usize = 6;
+/// Windows that are still heard after the shopper says that they are done: the hand is
+/// quicker than the last word.
+const LAST: u32 = 4;
 /// Every so many windows of speech the sound so far is told.
 const GROWTH: u32 = 8;
 /// Windows between two levels.
@@ -207,8 +210,7 @@ impl Listener {
     }
 
     fn order(&self, order: Order) {
-        // A thread that is that far behind hangs in the sound system; what it would do is
-        // set again with the next utterance.
+        // A thread that is that far behind hangs in the sound system, and hears nothing.
         if let Err(TrySendError::Full(_)) = self.orders.try_send(order) {
             tracing::warn!("the microphone's thread does not answer");
         }
@@ -233,11 +235,17 @@ struct Ear<T> {
     /// Power of the utterance's voiced windows, and how many they are.
     power: f32,
     voiced: u32,
+    /// Windows until the utterance is ended.
+    finishing: Option<u32>,
+    /// What the loudspeaker plays.
+    played: Option<(Reference, Stream)>,
     /// Windows since sound or level was told.
     grown: u32,
     unlevelled: u32,
     /// Loudness when nobody speaks, in dB of full scale.
     place: Option<f32>,
+    /// As it was told.
+    told_place: f32,
     /// The loudest of the windows since the level was told.
     loudest: f32,
 }
@@ -258,9 +266,12 @@ impl<T: FnMut(Told)> Ear<T> {
             sound: Vec::new(),
             power: 0.0,
             voiced: 0,
+            finishing: None,
+            played: None,
             grown: 0,
             unlevelled: 0,
             place: None,
+            told_place: SILENCE_DB,
             loudest: SILENCE_DB,
         }
     }
@@ -314,7 +325,10 @@ impl<T: FnMut(Told)> Ear<T> {
         slot: &ReferenceSlot,
     ) -> Result<(), Fault> {
         let mut incoming = Stream::new(sound.rate(), LISTENING_RATE)?;
-        let mut played: Option<(Reference, Stream)> = None;
+        // What was played while no microphone was open has nothing to do with what it hears.
+        if let Some((reference, _)) = &mut self.played {
+            reference.read(&mut Vec::new());
+        }
         let (mut raw, mut far) = (Vec::new(), Vec::new());
         loop {
             match orders.recv_timeout(LOOK) {
@@ -325,9 +339,9 @@ impl<T: FnMut(Told)> Ear<T> {
             // Another loudspeaker; the old copy has ended.
             if let Some(fresh) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 let stream = Stream::new(fresh.rate(), LISTENING_RATE)?;
-                played = Some((fresh, stream));
+                self.played = Some((fresh, stream));
             }
-            if let Some((reference, stream)) = &mut played {
+            if let Some((reference, stream)) = &mut self.played {
                 raw.clear();
                 reference.read(&mut raw);
                 stream.push(&raw, &mut far)?;
@@ -348,14 +362,12 @@ impl<T: FnMut(Told)> Ear<T> {
                 self.listens = on;
             }
             Order::Patience(patience) => self.endpoint.set_patience(patience),
-            Order::Finish => {
-                let until = Instant::now().checked_sub(self.endpoint.silence()).unwrap_or_else(Instant::now);
-                let had_paused = self.endpoint.silence() >= self.manner.rule.pause;
-                if let Some(moment) = self.endpoint.finish() {
-                    self.tell(moment, had_paused, until);
-                }
-            }
+            Order::Finish => self.finishing = self.endpoint.is_under_way().then_some(LAST),
             Order::Speaks(speaks) => {
+                if speaks && !self.manner.interruptible {
+                    self.before.clear();
+                    self.vad.reset();
+                }
                 self.speaks = speaks;
                 self.endpoint.set_begin(if speaks { OVER_VOICE } else { self.manner.rule.begin });
             }
@@ -369,6 +381,7 @@ impl<T: FnMut(Told)> Ear<T> {
         self.windows.clear();
         self.before.clear();
         self.sound.clear();
+        self.finishing = None;
         (self.power, self.voiced) = (0.0, 0);
     }
 
@@ -416,7 +429,11 @@ impl<T: FnMut(Told)> Ear<T> {
             self.unlevelled = 0;
             let place = self.place.unwrap_or(SILENCE_DB);
             let now = std::mem::replace(&mut self.loudest, SILENCE_DB);
-            (self.told)(Told::Level { now, place });
+            // Who does not listen is told of the place alone, when it changes.
+            if self.listens || (place - self.told_place).abs() >= 1.0 {
+                self.told_place = place;
+                (self.told)(Told::Level { now, place });
+            }
         }
         if !self.listens || (is_deaf && !self.endpoint.is_under_way()) {
             return Ok(());
@@ -425,7 +442,13 @@ impl<T: FnMut(Told)> Ear<T> {
         // This window is silent already, where there is any silence.
         let silence = self.endpoint.silence();
         let had_paused = silence >= self.manner.rule.pause;
-        let moment = self.endpoint.push(probability);
+        let mut moment = self.endpoint.push(probability);
+        if let Some(left) = self.finishing {
+            self.finishing = left.checked_sub(1);
+            if left == 0 && moment.is_none() {
+                moment = self.endpoint.finish();
+            }
+        }
         if self.endpoint.is_under_way() && self.endpoint.silence().is_zero() {
             self.power += 10.0_f32.powf(loudness / 10.0);
             self.voiced += 1;
@@ -467,20 +490,29 @@ impl<T: FnMut(Told)> Ear<T> {
             Moment::Ended { silence, .. } => {
                 let silent = (silence.as_millis() / endpoint::window().as_millis()) as usize;
                 let kept = self.sound.len().saturating_sub(silent.saturating_sub(AFTER) * WINDOW);
-                self.sound.truncate(kept);
-                let sound = (!had_paused).then(|| pcm(&self.sound));
-                self.sound.clear();
+                let sound = (!had_paused).then(|| pcm(&self.sound[..kept]));
+                self.over();
                 let loudness = (10.0 * (self.power / self.voiced.max(1) as f32).log10()).max(SILENCE_DB);
                 (self.power, self.voiced) = (0.0, 0);
                 Told::Ended { sound, until, loudness }
             }
             Moment::Dropped => {
-                self.sound.clear();
+                self.over();
                 (self.power, self.voiced) = (0.0, 0);
                 Told::Dropped
             }
         };
         (self.told)(told);
+    }
+}
+
+impl<T> Ear<T> {
+    /// Lets go of an utterance. Its last windows come before the next one.
+    fn over(&mut self) {
+        let from = self.sound.len().saturating_sub(BEFORE * WINDOW);
+        self.before = self.sound[from..].chunks(WINDOW).map(<[f32]>::to_vec).collect();
+        self.sound.clear();
+        self.finishing = None;
     }
 }
 

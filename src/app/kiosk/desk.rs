@@ -212,8 +212,11 @@ pub(super) async fn run(
                 Event::Tick
             }
         };
-        desk.follow(&event, &mut trace);
+        desk.follow(&event, &state, &mut trace);
         let commands = state.update(event, started.elapsed());
+        if commands.contains(&Command::Answered(false)) {
+            trace.unsaid();
+        }
         if desk.settings.screen.trace {
             state.screen.chrome.trace = trace.lines();
         }
@@ -329,7 +332,7 @@ impl Desk {
     }
 
     /// What others than the visit need to know of an event.
-    fn follow(&self, event: &Event, trace: &mut Trace) {
+    fn follow(&self, event: &Event, state: &State, trace: &mut Trace) {
         match event {
             Event::Spoke { caption, .. } => {
                 self.conversation.iter().for_each(|own| own.speaks(caption.is_some()));
@@ -339,7 +342,7 @@ impl Desk {
                 Spoken::Asked { moments, .. } => trace.asked(*moments),
                 _ => {}
             },
-            Event::Answered(_, answer) => {
+            Event::Answered(ticket, answer) if state.is_spoken(ticket.turn) => {
                 if let Answer::Turn(turn) = &**answer {
                     trace.answered(turn.goods.goods.iter().map(|good| &good.card.sku));
                 }

@@ -51,7 +51,7 @@ impl State {
     }
 
     fn overheard(&mut self, view: View) -> Vec<Command> {
-        if !view.words.is_empty() {
+        if view.is_meant && !view.words.is_empty() {
             self.is_there();
         }
         let listening = &mut self.screen.listening;
@@ -70,7 +70,8 @@ impl State {
         };
         (chrome.heard, chrome.holding, chrome.noisy) = (view.words, view.holding, view.noisy);
         // Nobody said anything.
-        if view.ear == Ear::Off && self.screen.chrome.page == Page::Listening {
+        let awaits = self.spoken_turn == Some(self.turn);
+        if view.ear == Ear::Off && self.screen.chrome.page == Page::Listening && !awaits {
             return self.back();
         }
         Vec::new()
@@ -98,6 +99,8 @@ impl State {
         if !self.screen.chrome.voice {
             return Vec::new();
         }
+        // An answer that is awaited would talk into what is said now.
+        self.leave();
         self.pressed_at = Some(self.now);
         (self.let_go_at, self.slid_at) = (None, None);
         vec![Command::Listen(Call::Held)]
@@ -128,6 +131,12 @@ impl State {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Whether the answer to a spoken turn is awaited, and it is this one.
+    #[must_use]
+    pub fn is_spoken(&self, turn: u64) -> bool {
+        self.spoken_turn == Some(turn)
     }
 
     /// What is said aloud to the turn that was spoken. `is_latest`: nothing was done since.

@@ -29,7 +29,13 @@ impl Kiosk {
 
     fn shows(&mut self, ear: talk::Ear, words: &str) -> Vec<Command> {
         let is_final = ear == talk::Ear::Thinking;
-        self.spoken(Spoken::View(View { ear, words: words.into(), is_final, ..View::default() }))
+        self.spoken(Spoken::View(View {
+            ear,
+            words: words.into(),
+            is_final,
+            is_meant: true,
+            ..View::default()
+        }))
     }
 
     fn asks(&mut self, words: &str) -> Vec<Command> {

@@ -133,7 +133,8 @@ impl State {
         self.screen.chrome.leaving = self.asked_at.is_some();
         // What is read out is of a page that is not there any more.
         if is_reading && self.has_turned && !commands.contains(&Command::Silence) {
-            commands.push(Command::Silence);
+            // First: what is said of the new page is said after it.
+            commands.insert(0, Command::Silence);
         }
         self.is_reading &= !commands.contains(&Command::Silence);
         commands

@@ -82,7 +82,10 @@ pub(super) fn begin(
                 if let Some(loudspeaker) = loudspeaker.as_ref().filter(|_| follows) {
                     loudspeaker.set_place(Some(place));
                 }
-                // The next one follows soon.
+                // The next one follows soon, and takes no place that words need.
+                if events.capacity() < events.max_capacity() / 2 {
+                    return;
+                }
                 let level = level(now, place);
                 let _ = events.try_send(Event::Spoken { visit: number, spoken: Spoken::Level(level) });
                 return;

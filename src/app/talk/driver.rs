@@ -2,7 +2,8 @@
 //! a time, and passes on what the shopper is to see and the loudspeaker is to do. A task of
 //! its own; sound dies with the utterance.
 
-use super::taking::{Call, Clip, Command, Event, Manner, Reading, Talk, View};
+use super::taking::Talk;
+use super::terms::{Call, Clip, Command, Event, Manner, Reading, View};
 use crate::voice::listener::{Listener, Told as Heard, Utterance};
 use std::collections::VecDeque;
 use std::future::Future;
@@ -185,6 +186,7 @@ impl<M: Mind, T: FnMut(Told<M::Found>)> Driver<M, T> {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let event = tokio::select! {
+                biased;
                 order = orders.recv() => match order {
                     Some(Order::Event(event)) => Some(event),
                     Some(Order::Speaks(speaks)) => {
@@ -214,6 +216,10 @@ impl<M: Mind, T: FnMut(Told<M::Found>)> Driver<M, T> {
             for command in commands {
                 self.perform(command);
             }
+            if !self.talk.is_engaged() {
+                self.clips.clear();
+                self.found = None;
+            }
         }
         self.give_up();
     }
@@ -230,11 +236,13 @@ impl<M: Mind, T: FnMut(Told<M::Found>)> Driver<M, T> {
                 return None;
             }
             Heard::Began => {
-                self.clips.clear();
-                (self.spoken, self.heard) = (None, None);
+                if !self.talk.awaits_words() {
+                    (self.spoken, self.heard) = (None, None);
+                }
                 Event::Began
             }
             Heard::Growing(sound) => Event::Growing(self.keep(sound)),
+            Heard::Paused { .. } | Heard::Ended { .. } if self.talk.awaits_words() => return None,
             Heard::Paused { sound, until } => {
                 self.spoken = Some(until);
                 Event::Paused(self.keep(sound))
@@ -285,7 +293,6 @@ impl<M: Mind, T: FnMut(Told<M::Found>)> Driver<M, T> {
             }
             Command::Ask(words) => {
                 let now = Instant::now();
-                self.clips.clear();
                 let moments = Moments {
                     spoken: self.spoken.unwrap_or(now),
                     heard: self.heard.unwrap_or(now),

@@ -14,7 +14,8 @@ pub mod driver;
 pub mod taking;
 #[cfg(test)]
 mod taking_tests;
+pub mod terms;
 pub mod trace;
 pub mod whole;
 
-pub use taking::{Call, Ear, Manner, Reading, View, Wholeness};
+pub use terms::{Call, Ear, Manner, Reading, View, Wholeness};

@@ -7,141 +7,8 @@
 //! how whole its words are decides how long the silence must last. Whoever goes on speaking
 //! makes a draft of it.
 
+use super::terms::{Call, Clip, Command, Ear, Event, Manner, Reading, View, Wholeness};
 use std::time::Duration;
-
-/// Number of a piece of sound, growing.
-pub type Clip = u64;
-
-/// How patient it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
-    /// The silence that ends what is whole.
-    pub brief: Duration,
-    /// What is not known to be either.
-    pub usual: Duration,
-    /// What breaks off: "a latte with".
-    pub patient: Duration,
-    /// How long it listens on after an answer; zero: not at all.
-    pub follow_up: Duration,
-    /// How long it waits for the first word after it was called.
-    pub first_word: Duration,
-}
-
-/// How it was called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Call {
-    /// It finds the end itself.
-    Tapped,
-    /// The button is kept pressed; the end is when it is let go.
-    Held,
-}
-
-/// What words are worth, looked up without any effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Reading {
-    pub wholeness: Wholeness,
-    /// They are about the shop, so they are meant for the kiosk also where nobody called it.
-    pub is_addressed: bool,
-}
-
-/// Whether more words are to be expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wholeness {
-    Whole,
-    #[default]
-    Unknown,
-    Broken,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Event {
-    Called(Call),
-    /// "I am done", or the button was let go.
-    LetGo,
-    /// Cancelled, or the shopper does something else.
-    Left,
-    Began,
-    /// Somebody still speaks; this is what was said until now.
-    Growing(Clip),
-    /// They may be done; this is all of it.
-    Paused(Clip),
-    Resumed,
-    /// They are done. The clip is there where no pause came before; `loudness` is that of
-    /// the utterance, in dB of full scale.
-    Ended {
-        clip: Option<Clip>,
-        loudness: f32,
-    },
-    /// It was no speech.
-    Dropped,
-    /// What was heard in a clip; `None`: the engine failed. Empty: nobody spoke.
-    Heard(Clip, Option<String>),
-    Read(Clip, Reading),
-    /// The turn was answered; `speaks`: an answer will be said aloud.
-    Answered {
-        speaks: bool,
-    },
-    /// The loudspeaker begins or ends.
-    Speaks(bool),
-    /// The microphone went away, or is back.
-    Deaf(bool),
-    Tick,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Command {
-    /// Listens for utterances, or lets all sound go by.
-    Listen(bool),
-    /// The silence that ends the utterance.
-    Patience(Duration),
-    /// Ends the utterance now.
-    Finish,
-    /// Hears a clip as a draft, or for good. Whatever is being heard is given up for it.
-    Draft(Clip),
-    Hear(Clip),
-    /// What is being heard is not wanted any more.
-    GiveUp,
-    /// Looks up what the words of a clip are about.
-    Read(Clip, String),
-    /// What was found for a clip is shown.
-    ShowFound(Clip),
-    /// Stops the loudspeaker for as long as it is not known whether this is an interruption.
-    Hold,
-    /// It was none.
-    GoOn,
-    /// Falls silent for good.
-    Hush,
-    /// The words are the shopper's turn.
-    Ask(String),
-    Show(View),
-}
-
-/// What the shopper sees of it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct View {
-    pub ear: Ear,
-    pub words: String,
-    /// The words will not change any more.
-    pub is_final: bool,
-    pub holding: bool,
-    /// Nothing could be made of what was said: touch is suggested.
-    pub noisy: bool,
-}
-
-/// The ear, as it is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Ear {
-    #[default]
-    Off,
-    /// It would hear somebody.
-    Open,
-    /// It was called, and waits or hears.
-    Hearing,
-    /// An answer is being made.
-    Thinking,
-}
 
 /// Why it listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +19,9 @@ enum Mode {
         since: Duration,
     },
     /// An answer is being made or said: who speaks now interrupts.
-    Answering,
+    Answering {
+        since: Duration,
+    },
     /// After an answer.
     Open {
         until: Duration,
@@ -162,6 +31,12 @@ enum Mode {
 /// An utterance under way.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Utterance {
+    since: Duration,
+    /// The latest clip of those before it, and the latest whose words are known.
+    floor: Clip,
+    known: Clip,
+    /// Some of its words were about the shop.
+    is_promising: bool,
     /// The sound of its latest pause, while that lasts or was the end.
     pause: Option<Clip>,
     /// It is over; what is missing is what was said.
@@ -173,6 +48,10 @@ struct Utterance {
     loudness: f32,
 }
 
+/// How long the voice is held for somebody whose words promise nothing.
+const HOLD: Duration = Duration::from_secs(3);
+/// What takes longer hangs: an utterance with its hearing, or an answer before it is said.
+const LONGEST: Duration = Duration::from_secs(60);
 /// Failed attempts in a row after which touch is suggested.
 const FAILURES: u8 = 2;
 
@@ -189,8 +68,11 @@ pub struct Talk {
     utterance: Option<Utterance>,
     /// The clip that is being heard, and whether it is for good.
     hearing: Option<(Clip, bool)>,
+    /// The latest clip.
+    latest: Clip,
     speaks: bool,
-    held: bool,
+    /// The voice is held, since then.
+    held: Option<Duration>,
     deaf: bool,
     failures: u8,
     /// How loud who called it was, in dB of full scale.
@@ -210,8 +92,9 @@ impl Talk {
             mode: Mode::Closed,
             utterance: None,
             hearing: None,
+            latest: 0,
             speaks: false,
-            held: false,
+            held: None,
             deaf: false,
             failures: 0,
             shopper: None,
@@ -220,10 +103,17 @@ impl Talk {
         }
     }
 
-    /// Whether somebody is speaking, or what they said is being worked on.
+    /// Whether an utterance is under way, or its words are awaited.
     #[must_use]
     pub fn is_engaged(&self) -> bool {
-        self.utterance.is_some() || self.mode == Mode::Answering
+        self.utterance.is_some()
+    }
+
+    /// Whether an utterance is over and its words are awaited: what sounds meanwhile is let
+    /// go by, or they would be lost for it.
+    #[must_use]
+    pub fn awaits_words(&self) -> bool {
+        self.utterance.as_ref().is_some_and(|utterance| utterance.is_over)
     }
 
     /// Takes the next event, that happened at `now` since the start.
@@ -239,7 +129,20 @@ impl Talk {
     }
 
     fn take(&mut self, event: Event) -> Vec<Command> {
+        if let Event::Growing(clip) | Event::Paused(clip) | Event::Ended { clip: Some(clip), .. } = &event {
+            self.latest = self.latest.max(*clip);
+        }
         match event {
+            Event::Began
+            | Event::Growing(_)
+            | Event::Paused(_)
+            | Event::Resumed
+            | Event::Ended { .. }
+            | Event::Dropped
+                if self.awaits_words() =>
+            {
+                Vec::new()
+            }
             Event::Called(call) => self.called(call),
             Event::LetGo => self.let_go(),
             Event::Left => self.close(),
@@ -255,8 +158,10 @@ impl Talk {
             Event::Growing(_) => Vec::new(),
             Event::Paused(clip) => self.paused(clip),
             Event::Resumed => {
-                self.utterance = self.utterance.take().map(|_| Utterance::default());
-                vec![Command::Patience(self.manner.usual)]
+                if let Some(utterance) = &mut self.utterance {
+                    (utterance.pause, utterance.words, utterance.reading) = (None, None, None);
+                }
+                vec![Command::Patience(self.patience())]
             }
             Event::Ended { clip, loudness } => self.ended(clip, loudness),
             Event::Dropped => {
@@ -267,14 +172,15 @@ impl Talk {
             Event::Heard(clip, words) => self.heard(clip, words),
             Event::Read(clip, reading) => self.read(clip, reading),
             Event::Answered { speaks } => {
-                if self.mode == Mode::Answering && !speaks {
+                if self.is_answering() && !speaks {
                     return self.open();
                 }
                 Vec::new()
             }
             Event::Speaks(speaks) => {
-                self.speaks = speaks;
-                if !speaks && self.mode == Mode::Answering {
+                // One that was hushed ends late.
+                let spoke = std::mem::replace(&mut self.speaks, speaks);
+                if spoke && !speaks && self.is_answering() {
                     return self.open();
                 }
                 Vec::new()
@@ -285,7 +191,8 @@ impl Talk {
 
     fn called(&mut self, call: Call) -> Vec<Command> {
         if self.deaf {
-            return Vec::new();
+            // Whoever shows that it listens is told that it does not.
+            return vec![Command::Show(self.look())];
         }
         // The button was kept pressed, and turns out to have been tapped, or the other way.
         if let Mode::Called { call: own, .. } = &mut self.mode {
@@ -293,10 +200,15 @@ impl Talk {
             return vec![Command::Patience(self.patience())];
         }
         let mut commands = self.give_up();
-        if self.speaks {
+        // Also what is only about to be said.
+        if self.speaks || self.is_answering() {
             commands.push(Command::Hush);
         }
-        (self.speaks, self.held) = (false, false);
+        if self.mode != Mode::Closed {
+            // Somebody else's utterance may be under way.
+            commands.push(Command::Listen(false));
+        }
+        (self.speaks, self.held) = (false, None);
         self.utterance = None;
         self.words.clear();
         self.mode = Mode::Called { call, since: self.now };
@@ -315,26 +227,31 @@ impl Talk {
 
     fn let_go(&mut self) -> Vec<Command> {
         let Mode::Called { call, .. } = self.mode else { return Vec::new() };
+        // The hand has no more to say.
+        self.mode = Mode::Called { call: Call::Tapped, since: self.now };
         if self.utterance.is_some() {
             return vec![Command::Finish];
         }
-        // Nobody said anything.
+        // Nobody said anything: a slow tap, or somebody who is impatient.
         match call {
-            Call::Held => self.close(),
+            Call::Held => vec![Command::Patience(self.patience())],
             Call::Tapped => self.failed(),
         }
     }
 
     fn began(&mut self) -> Vec<Command> {
-        if self.mode == Mode::Closed {
-            return Vec::new();
+        match self.mode {
+            Mode::Closed => return Vec::new(),
+            // Babble without an end keeps nobody's ear open.
+            Mode::Open { until } if self.now >= until => return self.close(),
+            _ => {}
         }
         let mut commands = self.give_up();
-        if self.speaks && !self.held {
-            self.held = true;
+        if self.speaks && self.held.is_none() {
+            self.held = Some(self.now);
             commands.push(Command::Hold);
         }
-        self.utterance = Some(Utterance::default());
+        self.utterance = Some(Utterance { since: self.now, floor: self.latest, ..Utterance::default() });
         self.words.clear();
         commands.push(Command::Patience(self.patience()));
         commands
@@ -358,6 +275,8 @@ impl Talk {
                 self.hearing = Some((clip, true));
                 vec![Command::Hear(clip)]
             }
+            // The pause could not be heard.
+            (None, None) => self.failed(),
             _ => self.conclude(),
         }
     }
@@ -367,10 +286,19 @@ impl Talk {
             self.hearing = None;
         }
         let Some(utterance) = &mut self.utterance else { return Vec::new() };
+        // Of an utterance before, or older than what is known.
+        if clip <= utterance.floor || clip < utterance.known {
+            return Vec::new();
+        }
+        utterance.known = clip;
         let for_good = utterance.pause == Some(clip);
         let Some(words) = words else {
-            // A draft that fails is not missed.
-            return if for_good { self.failed() } else { Vec::new() };
+            // A draft that fails is not missed, and a pause may be none.
+            if for_good && utterance.is_over {
+                return self.failed();
+            }
+            utterance.pause = utterance.pause.filter(|pause| *pause != clip);
+            return Vec::new();
         };
         if for_good {
             utterance.words = Some(words.clone());
@@ -384,6 +312,10 @@ impl Talk {
 
     fn read(&mut self, clip: Clip, reading: Reading) -> Vec<Command> {
         let Some(utterance) = &mut self.utterance else { return Vec::new() };
+        if clip <= utterance.floor || clip < utterance.known {
+            return Vec::new();
+        }
+        utterance.is_promising |= reading.is_addressed;
         let mut commands = vec![Command::ShowFound(clip)];
         if utterance.pause == Some(clip) {
             utterance.reading = Some(reading);
@@ -421,12 +353,12 @@ impl Talk {
         }
         let words = words.clone();
         let mut commands = Vec::new();
-        if self.speaks || self.held {
+        if self.speaks || self.held.is_some() {
             commands.push(Command::Hush);
         }
-        (self.speaks, self.held, self.failures) = (false, false, 0);
+        (self.speaks, self.held, self.failures) = (false, None, 0);
         self.utterance = None;
-        self.mode = Mode::Answering;
+        self.mode = Mode::Answering { since: self.now };
         commands.push(Command::Ask(words));
         commands
     }
@@ -455,7 +387,7 @@ impl Talk {
 
     /// What was being said goes on, where it was held for nothing.
     fn go_on(&mut self) -> Vec<Command> {
-        std::mem::take(&mut self.held).then_some(Command::GoOn).into_iter().collect()
+        self.held.take().map(|_| Command::GoOn).into_iter().collect()
     }
 
     /// Listens on after an answer.
@@ -481,11 +413,22 @@ impl Talk {
         commands
     }
 
+    fn is_answering(&self) -> bool {
+        matches!(self.mode, Mode::Answering { .. })
+    }
+
     fn tick(&mut self) -> Vec<Command> {
-        if self.utterance.is_some() {
-            return Vec::new();
+        if let Some(utterance) = &self.utterance {
+            if self.now.saturating_sub(utterance.since) >= LONGEST {
+                return self.failed();
+            }
+            let is_long = self.held.is_some_and(|since| self.now.saturating_sub(since) >= HOLD);
+            return if is_long && !utterance.is_promising { self.go_on() } else { Vec::new() };
         }
         match self.mode {
+            Mode::Answering { since } if !self.speaks && self.now.saturating_sub(since) >= LONGEST => {
+                self.open()
+            }
             Mode::Open { until } if self.now >= until => self.close(),
             Mode::Called { call: Call::Tapped, since }
                 if self.now.saturating_sub(since) >= self.manner.first_word =>
@@ -504,13 +447,18 @@ impl Talk {
             _ if is_over => Ear::Thinking,
             _ if is_speaking => Ear::Hearing,
             Mode::Called { .. } => Ear::Hearing,
-            Mode::Answering if !self.speaks => Ear::Thinking,
-            Mode::Answering | Mode::Open { .. } => Ear::Open,
+            Mode::Answering { .. } if !self.speaks => Ear::Thinking,
+            Mode::Answering { .. } | Mode::Open { .. } => Ear::Open,
         };
         View {
             ear,
             words: self.words.clone(),
-            is_final: is_over || self.mode == Mode::Answering,
+            is_final: is_over || self.is_answering(),
+            is_meant: match (self.mode, &self.utterance) {
+                (Mode::Called { .. }, _) => true,
+                (_, Some(utterance)) => utterance.is_promising,
+                (_, None) => self.is_answering(),
+            },
             holding: matches!(self.mode, Mode::Called { call: Call::Held, .. }),
             noisy: self.failures >= FAILURES,
         }

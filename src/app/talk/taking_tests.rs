@@ -1,7 +1,8 @@
 //! Scripted timelines of a conversation: every order in which shopper, engines and
 //! loudspeaker can meet.
 
-use super::taking::{Call, Clip, Command, Ear, Event, Manner, Reading, Talk, View, Wholeness};
+use super::taking::Talk;
+use super::terms::{Call, Clip, Command, Ear, Event, Manner, Reading, View, Wholeness};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -160,7 +161,7 @@ fn the_hand_ends_a_turn_that_the_hand_began() {
     script.on(Event::Paused(1));
     script.heard(1, "a latte");
     assert_eq!(script.on(Event::Read(1, WHOLE)), [Command::ShowFound(1)], "no silence ends it");
-    script.on(Event::Resumed);
+    assert_eq!(script.on(Event::Resumed), [Command::Patience(Duration::MAX)], "nor does a breath");
     assert_eq!(script.on(Event::LetGo), [Command::Finish]);
     assert_eq!(script.on(ended(Some(2))), [Command::Hear(2)]);
     script.heard(2, "a latte and a scone");
@@ -168,11 +169,84 @@ fn the_hand_ends_a_turn_that_the_hand_began() {
 }
 
 #[test]
-fn a_button_let_go_in_silence_listens_no_more() {
+fn a_button_let_go_in_silence_was_a_slow_tap() {
     let mut script = Script::new();
     script.on(Event::Called(Call::Held));
-    assert_eq!(script.on(Event::LetGo), [Command::Listen(false)]);
-    assert_eq!(script.view, View::default());
+    assert_eq!(script.on(Event::LetGo), [Command::Patience(USUAL)]);
+    assert_eq!((script.view.ear, script.view.holding), (Ear::Hearing, false));
+    assert_eq!(script.after(Duration::from_secs(8), Event::Tick), [Command::Listen(false)]);
+}
+
+#[test]
+fn a_cough_into_a_button_that_is_kept_pressed_leaves_no_ear_open() {
+    let mut script = Script::new();
+    script.on(Event::Called(Call::Held));
+    script.on(Event::Began);
+    assert_eq!(script.on(Event::LetGo), [Command::Finish]);
+    script.on(Event::Dropped);
+    assert!(!script.view.holding);
+    assert_eq!(script.after(Duration::from_secs(8), Event::Tick), [Command::Listen(false)]);
+}
+
+#[test]
+fn a_sound_before_its_words_are_there_costs_no_utterance() {
+    let mut script = Script::called();
+    script.on(Event::Began);
+    script.on(Event::Paused(1));
+    script.on(ended(None));
+    for event in [Event::Began, Event::Growing(2), Event::Paused(3), Event::Resumed, Event::Dropped] {
+        assert_eq!(script.on(event), []);
+    }
+    script.heard(1, "eggs");
+    assert!(script.on(Event::Read(1, WHOLE)).contains(&Command::Ask("eggs".into())));
+}
+
+#[test]
+fn babble_without_an_end_holds_neither_the_voice_nor_the_ear() {
+    let mut script = Script::answering();
+    assert_eq!(script.on(Event::Began)[0], Command::Hold);
+    assert_eq!(script.after(Duration::from_secs(2), Event::Tick), []);
+    assert_eq!(script.after(Duration::from_secs(1), Event::Tick), [Command::GoOn]);
+    script.on(Event::Growing(2));
+    script.heard(2, "and then he said");
+    assert!(!script.view.is_meant, "it keeps no visit alive");
+    script.on(Event::Speaks(false));
+    script.on(Event::Dropped);
+    script.now += Duration::from_secs(9);
+    assert_eq!(script.on(Event::Began), [Command::Listen(false)]);
+}
+
+#[test]
+fn who_calls_while_somebody_else_speaks_is_heard_from_the_start() {
+    let mut script = Script::answering();
+    script.on(Event::Speaks(false));
+    script.on(Event::Began);
+    let commands = script.on(Event::Called(Call::Tapped));
+    assert_eq!(commands, [Command::Listen(false), Command::Listen(true), Command::Patience(USUAL)]);
+    assert_eq!(script.says(2, "eggs", WHOLE), [Command::Ask("eggs".into())]);
+}
+
+#[test]
+fn a_pause_that_could_not_be_heard_is_heard_at_the_end() {
+    let mut script = Script::called();
+    script.on(Event::Began);
+    script.on(Event::Paused(1));
+    assert_eq!(script.on(Event::Heard(1, None)), []);
+    script.on(Event::Resumed);
+    script.on(Event::Paused(2));
+    script.heard(2, "a latte and a mocha");
+    script.on(Event::Read(2, WHOLE));
+    assert_eq!(script.on(ended(None)), [Command::Ask("a latte and a mocha".into())]);
+}
+
+#[test]
+fn what_hangs_is_given_up() {
+    let mut script = Script::called();
+    script.on(Event::Began);
+    script.after(Duration::from_secs(60), Event::Tick);
+    assert_eq!(script.says(1, "eggs", WHOLE), [Command::Ask("eggs".into())], "it listens on");
+    script.after(Duration::from_secs(60), Event::Tick);
+    assert_eq!(script.view.ear, Ear::Open, "an answer that never comes is not waited for");
 }
 
 #[test]
@@ -198,6 +272,7 @@ fn an_interruption_holds_the_voice_at_once_and_silences_it_when_it_is_a_turn() {
     assert_eq!(commands, [Command::Hush, Command::Ask("the cheapest one".into())]);
     // The loudspeaker's own report of it comes late.
     assert_eq!(script.on(Event::Speaks(false)), []);
+    assert_eq!(script.view.ear, Ear::Thinking);
 }
 
 #[test]
@@ -311,7 +386,8 @@ fn a_microphone_that_goes_away_ends_the_listening_at_every_stage() {
         let commands = script.on(Event::Deaf(true));
         assert_eq!(commands.last(), Some(&Command::Listen(false)), "{stage:?}");
         assert_eq!(script.view, View::default());
-        assert_eq!(script.on(Event::Called(Call::Tapped)), [], "there is nothing to hear with");
+        script.on(Event::Called(Call::Tapped));
+        assert_eq!(script.view, View::default(), "there is nothing to hear with");
         assert_eq!(script.heard(1, "eggs"), [], "what was under way is gone");
         script.on(Event::Deaf(false));
         script.on(Event::Called(Call::Tapped));
@@ -395,7 +471,7 @@ proptest! {
             prop_assert_eq!(listens, script.view.ear != Ear::Off);
         }
         // Then the shopper falls silent, the engines answer, the voice ends.
-        for event in [Event::Deaf(false), Event::Dropped, Event::Answered { speaks: false }, Event::Speaks(false), Event::LetGo] {
+        for event in [Event::Deaf(false), Event::Tick, Event::Dropped, Event::Answered { speaks: false }, Event::Speaks(false), Event::LetGo] {
             for command in script.after(Duration::from_millis(100), event) {
                 match command {
                     Command::GoOn | Command::Hush => held = false,
@@ -404,12 +480,17 @@ proptest! {
                 }
             }
         }
-        prop_assert!(!held, "the voice waits for nobody");
-        for command in script.after(Duration::from_secs(20), Event::Tick) {
-            if let Command::Listen(on) = command {
-                listens = on;
+        // An engine that never answers is given up first.
+        for seconds in [61, 61, 20] {
+            for command in script.after(Duration::from_secs(seconds), Event::Tick) {
+                match command {
+                    Command::Listen(on) => listens = on,
+                    Command::GoOn | Command::Hush => held = false,
+                    _ => {}
+                }
             }
         }
+        prop_assert!(!held, "the voice waits for nobody");
         prop_assert!(!listens);
     }
 }

@@ -15,6 +15,7 @@ pub struct Trace {
     card: Option<Duration>,
     answered: Option<Duration>,
     sound: Option<Duration>,
+    is_unsaid: bool,
 }
 
 impl Trace {
@@ -48,11 +49,15 @@ impl Trace {
         self.seen.clear();
     }
 
+    /// The answer is not said aloud: the next sound is something else's.
+    pub fn unsaid(&mut self) {
+        self.is_unsaid = true;
+    }
+
     /// The first sound of an answer was handed to the loudspeaker. Whether it is the turn's.
     pub fn sounded(&mut self, at: Instant) -> bool {
-        let Some(moments) = self.moments.filter(|_| self.answered.is_some() && self.sound.is_none()) else {
-            return false;
-        };
+        let awaits = self.answered.is_some() && self.sound.is_none() && !self.is_unsaid;
+        let Some(moments) = self.moments.filter(|_| awaits) else { return false };
         self.sound = Some(at.saturating_duration_since(moments.spoken));
         true
     }

@@ -1,7 +1,7 @@
 //! Whether words sound as if more were to come. Knows no catalog: what was understood it is
 //! told.
 
-use super::taking::Wholeness;
+use super::terms::Wholeness;
 
 /// Words that nobody ends with who is done.
 const OPEN: [&str; 60] = [

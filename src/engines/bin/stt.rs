@@ -37,8 +37,8 @@ struct Args {
     /// Threads to decode with
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(i32).range(1..=64))]
     threads: i32,
-    /// Width of the beam search; 1 decodes greedily, for slow boards
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(i32).range(1..=8))]
+    /// Width of the beam search; 1 decodes greedily
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=8))]
     beam: i32,
     /// Language of requests that name none
     #[arg(long, default_value = "en")]
@@ -407,8 +407,8 @@ impl guided::Model for Decoder<'_> {
     }
 }
 
-/// How an utterance is decoded: first with a context that fits it and beam
-/// search, then, if that is doubtful, with the full context and greedily. A draft
+/// How an utterance is decoded: first with a context that fits it and as wide a
+/// search as is set, then, if that is doubtful, with the full context and greedily. A draft
 /// is decoded once, greedily, with a context that is a little tight.
 #[derive(Clone, Copy)]
 enum Pass {
