@@ -11,6 +11,8 @@ use crate::domain::Product;
 use crate::domain::turn::Intent;
 use crate::engines::EngineError;
 
+/// Most words that somebody says to a kiosk without having called it; others tell stories.
+const REQUEST: usize = 12;
 /// Most words of what counts as a name by itself: "the dark roast coffee beans".
 const NAME: usize = 6;
 
@@ -93,11 +95,12 @@ fn reading(words: &str, answer: &Answer) -> Reading {
     let is_understood = match tool.intent() {
         Intent::Nothing | Intent::Unclear => false,
         Intent::Find | Intent::Locate | Intent::Price | Intent::Stock => is_found,
+        Intent::Add | Intent::Order => !findings.no_match && !findings.lines.is_empty(),
         _ => true,
     };
     Reading {
         wholeness: wholeness(words, is_understood),
-        is_addressed: is_understood && {
+        is_addressed: is_understood && words.split_whitespace().count() <= REQUEST && {
             let short = words.split_whitespace().count() <= NAME;
             match tool.intent() {
                 // What a shop does not do is asked of it seldom, and said beside it often.

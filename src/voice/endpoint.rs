@@ -110,9 +110,9 @@ impl Endpoint {
         self.patience = count(patience).max(1);
     }
 
-    /// Another probability begins an utterance from now on, 0 to 1.
-    pub fn set_begin(&mut self, begin: f32) {
-        self.rule.begin = begin.max(self.rule.end);
+    /// Another probability, 0 to 1, for as long as `onset`, begins an utterance from now on.
+    pub fn set_begin(&mut self, begin: f32, onset: Duration) {
+        (self.rule.begin, self.rule.onset) = (begin.max(self.rule.end), onset);
     }
 
     /// Whether an utterance is under way.

@@ -40,8 +40,9 @@ const LEVELS: u32 = 3;
 const ORDERS: usize = 64;
 /// Nobody speaks below this probability.
 const NOBODY: f32 = 0.1;
-/// Speech is likelier than this where the kiosk's own voice may be left in the sound.
-const OVER_VOICE: f32 = 0.8;
+/// Where the kiosk's own voice may be left in the sound, speech is likelier than this; it is
+/// believed sooner, since the voice is only held for it at first.
+const OVER_VOICE: (f32, Duration) = (0.7, Duration::from_millis(64));
 /// Quieter than a voice near the microphone, in dB of full scale.
 const SILENCE_DB: f32 = -90.0;
 
@@ -369,7 +370,9 @@ impl<T: FnMut(Told)> Ear<T> {
                     self.vad.reset();
                 }
                 self.speaks = speaks;
-                self.endpoint.set_begin(if speaks { OVER_VOICE } else { self.manner.rule.begin });
+                let (begin, onset) =
+                    if speaks { OVER_VOICE } else { (self.manner.rule.begin, self.manner.rule.onset) };
+                self.endpoint.set_begin(begin, onset);
             }
         }
     }

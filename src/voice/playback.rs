@@ -110,11 +110,9 @@ impl Iterator for Tapped {
         let sample = self.mixed.next()?;
         // Nobody listens, or not fast enough.
         let _ = self.copy.try_push(sample);
-        if sample != 0.0 {
-            if self.onset.at.load(Ordering::Relaxed) == 0 {
-                let since = self.onset.opened.elapsed().as_micros();
-                self.onset.at.store(u64::try_from(since).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
-            }
+        if sample != 0.0 && self.onset.at.load(Ordering::Relaxed) == 0 {
+            let since = self.onset.opened.elapsed().as_micros();
+            self.onset.at.store(u64::try_from(since).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
         }
         Some(sample)
     }
