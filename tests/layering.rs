@@ -12,7 +12,7 @@ const LAYERS: [&str; 10] =
     ["domain", "settings", "dialog", "store", "models", "feeds", "engines", "voice", "view", "app"];
 
 /// Crates and the folders or files of src that may name them.
-const ROOMS: [(&str, &[&str]); 25] = [
+const ROOMS: [(&str, &[&str]); 27] = [
     ("slint", &["view/"]),
     ("i_slint_core", &["view/"]),
     ("aisle_ui", &["view/"]),
@@ -27,6 +27,8 @@ const ROOMS: [(&str, &[&str]); 25] = [
     ("ort", &["models/onnx.rs", "models/embedding.rs", "voice/vad.rs", "voice/tts.rs"]),
     ("cpal", &["voice/"]),
     ("rodio", &["voice/"]),
+    ("ringbuf", &["voice/"]),
+    ("sonora", &["voice/echo.rs"]),
     ("symphonia", &["voice/"]),
     ("ureq", &["models/"]),
     ("clap", &["app/cli.rs", "main.rs", "engines/bin/"]),

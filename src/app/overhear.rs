@@ -5,7 +5,7 @@
 use super::assistant::Assistant;
 use super::talk::Reading;
 use super::talk::whole::wholeness;
-use super::turn::{Aids, Answer, Command, Event, Turn};
+use super::turn::{Aids, Answer, Command, Event, Step, Turn};
 use crate::dialog::rules::Certainty;
 use crate::domain::Product;
 use crate::domain::turn::Intent;
@@ -57,11 +57,29 @@ impl Assistant {
     /// What `words` would mean as the next turn of a session. For a thread that may block.
     #[must_use]
     pub fn glimpse(&self, session: Option<&str>, words: &str) -> Glimpse {
+        let answer = self.foresee(session, words, self.classifier.is_some());
+        let mut found: Vec<Product> = Vec::new();
+        for step in answer.steps.iter().rev() {
+            for own in step.findings.found.iter().chain(&step.findings.alternatives) {
+                if !found.iter().any(|known| known.sku == own.product.sku) {
+                    found.push(own.product.clone());
+                }
+            }
+        }
+        let is_understood = answer.main().is_some_and(is_understood);
+        // A classifier always takes words for something: who was not called goes by the rules.
+        let by_rules = self.foresee(session, words, false);
+        let is_addressed = by_rules.main().is_some_and(|main| is_addressed(words, main));
+        Glimpse { reading: Reading { wholeness: wholeness(words, is_understood), is_addressed }, found }
+    }
+
+    /// The turn that `words` would be, with or without the classifier.
+    fn foresee(&self, session: Option<&str>, words: &str, classifier: bool) -> Answer {
         let shop = self.shop();
-        let aids = Aids { classifier: self.classifier.is_some(), model: false };
+        let aids = Aids { classifier, model: false };
         let mut turn = Turn::new(self.context(session), shop.info.currency, aids);
         let mut event = Event::Words(words.trim().to_owned());
-        let answer = loop {
+        loop {
             event = match turn.update(event, &shop.menu) {
                 Command::LookUp(tool) => {
                     match self.shelves_in(&shop, turn.context(), |shelves| shelves.look_up(tool)) {
@@ -73,45 +91,38 @@ impl Assistant {
                     Event::Classified(clauses.iter().map(|words| self.hunch(words)).collect())
                 }
                 Command::AskModel(_) => Event::ModelFailed("it is not asked yet".into()),
-                Command::Answer(answer) => break *answer,
+                Command::Answer(answer) => return *answer,
             };
-        };
-        let mut found: Vec<Product> = Vec::new();
-        for step in answer.steps.iter().rev() {
-            for own in step.findings.found.iter().chain(&step.findings.alternatives) {
-                if !found.iter().any(|known| known.sku == own.product.sku) {
-                    found.push(own.product.clone());
-                }
-            }
         }
-        Glimpse { reading: reading(words, &answer), found }
     }
 }
 
-fn reading(words: &str, answer: &Answer) -> Reading {
-    let Some(main) = answer.main() else { return Reading::default() };
-    let (tool, findings) = (&main.understanding.tool, &main.findings);
-    let is_found = !findings.no_match && (!findings.found.is_empty() || findings.list.is_some());
-    let is_understood = match tool.intent() {
+/// Whether a step made sense of what was said.
+fn is_understood(step: &Step) -> bool {
+    let findings = &step.findings;
+    match step.understanding.tool.intent() {
         Intent::Nothing | Intent::Unclear => false,
-        Intent::Find | Intent::Locate | Intent::Price | Intent::Stock => is_found,
+        Intent::Find | Intent::Locate | Intent::Price | Intent::Stock => {
+            !findings.no_match && (!findings.found.is_empty() || findings.list.is_some())
+        }
         Intent::Add | Intent::Order => !findings.no_match && !findings.lines.is_empty(),
+        Intent::Change | Intent::Remove => !findings.lines.is_empty() || !findings.removed.is_empty(),
         _ => true,
-    };
-    Reading {
-        wholeness: wholeness(words, is_understood),
-        is_addressed: is_understood && words.split_whitespace().count() <= REQUEST && {
-            let short = words.split_whitespace().count() <= NAME;
-            match tool.intent() {
-                // What a shop does not do is asked of it seldom, and said beside it often.
-                Intent::Refuse | Intent::SmallTalk => false,
-                Intent::Greeting | Intent::Goodbye | Intent::Confirm | Intent::Decline => short,
-                Intent::Find => {
-                    main.understanding.certainty >= Certainty::Asked
-                        || (main.understanding.certainty == Certainty::Named && short)
-                }
-                _ => main.understanding.certainty >= Certainty::Asked,
-            }
-        },
     }
+}
+
+/// Whether words that nobody called for are for the kiosk: about the shop, and as somebody
+/// says them to it.
+fn is_addressed(words: &str, main: &Step) -> bool {
+    let count = words.split_whitespace().count();
+    let certainty = main.understanding.certainty;
+    is_understood(main)
+        && count <= REQUEST
+        && match main.understanding.tool.intent() {
+            // What a shop does not do is asked of it seldom, and said beside it often.
+            Intent::Refuse | Intent::SmallTalk => false,
+            Intent::Greeting | Intent::Goodbye | Intent::Confirm | Intent::Decline => count <= NAME,
+            Intent::Find => certainty >= Certainty::Asked || (certainty == Certainty::Named && count <= NAME),
+            _ => certainty >= Certainty::Asked,
+        }
 }
