@@ -16,7 +16,7 @@ use sound::{SoundCard, heard};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Places on the portrait screen.
 const DOCK_SPEAK: (u32, u32) = (100, 1855);
@@ -27,6 +27,11 @@ const STOP_LISTENING: (u32, u32) = (860, 1695);
 const MOCHA: &str = "tests/recordings/order-1.flac";
 /// "Can I have a single shot coffee with a bit of sugar and milk?"
 const COFFEE: &str = "tests/recordings/order-4.flac";
+
+/// How long anything here may take.
+const SOON: Duration = Duration::from_secs(30);
+/// What the log says of a turn that was spoken and is answered aloud.
+const TURN: &str = "a spoken turn";
 
 fn started(card: &SoundCard, settings: &str) -> Screen {
     let kiosk = Kiosk::with_demo_store();
@@ -48,16 +53,12 @@ impl Screen {
     }
 
     fn turns(&self) -> usize {
-        self.log().matches("a spoken turn").count()
+        self.log().matches(TURN).count()
     }
 
     /// Waits until so many turns were spoken and answered aloud.
     fn wait_for_turns(&self, count: usize) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while self.turns() < count {
-            assert!(Instant::now() < deadline, "{} of {count} turns: {}", self.turns(), self.log());
-            sleep(Duration::from_millis(50));
-        }
+        self.wait_for_logs(TURN, count, SOON);
     }
 }
 
@@ -75,6 +76,10 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
     found
 }
 
+fn count(text: &str, words: &[&str]) -> usize {
+    words.iter().filter(|word| text.contains(*word)).count()
+}
+
 fn holds(bytes: &[u8], words: &str) -> bool {
     bytes.windows(words.len()).any(|window| window.eq_ignore_ascii_case(words.as_bytes()))
 }
@@ -88,19 +93,20 @@ fn a_shopper_who_speaks_is_answered_aloud_and_leaves_nothing_behind() {
     screen.touch(DOCK_SPEAK);
     card.say(&repository(MOCHA));
     screen.wait_for_turns(1);
-    let said = recording.until_silence(Duration::from_secs(2));
+    let first = recording.until_silence(Duration::from_secs(2));
     drop(recording);
-    let words = heard(&screen.kiosk, &said);
-    assert!(words.contains("mocha") && words.contains("sugar"), "{words}");
     screen.display.looks_like("list-spoken", 0.0, 0.6);
     // It listens on: what follows needs no touch.
     let recording = card.record();
     card.say(&repository(COFFEE));
     screen.wait_for_turns(2);
-    let said = recording.until_silence(Duration::from_secs(2));
+    let second = recording.until_silence(Duration::from_secs(2));
     drop(recording);
-    let words = heard(&screen.kiosk, &said);
-    assert!(words.contains("coffee"), "{words}");
+    // The voice varies, and Whisper takes a word of it for another now and then.
+    let words = heard(&screen.kiosk, &first);
+    assert!(count(&words, &["roast", "mocha", "with some sugar", "19", "anything else"]) >= 3, "{words}");
+    let words = heard(&screen.kiosk, &second);
+    assert!(count(&words, &["single", "shot", "coffee", "milk", "sugar", "anything else"]) >= 3, "{words}");
     screen.display.looks_like("list-spoken-twice", 0.0, 0.6);
     // Touch goes on where the voice was.
     screen.touch(STOP_LISTENING);
@@ -162,11 +168,7 @@ fn a_microphone_that_is_pulled_out_is_missed_and_comes_back() {
     screen.wait_for_log("the microphone is gone");
     screen.display.looks_like("home-deaf", 0.0, 1.0);
     card.plug_in();
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while screen.log().matches("the microphone is open").count() < 2 {
-        assert!(Instant::now() < deadline, "{}", screen.log());
-        sleep(Duration::from_millis(100));
-    }
+    screen.wait_for_logs("the microphone is open", 2, SOON);
     screen.display.settled();
     screen.touch(DOCK_SPEAK);
     card.say(&repository(MOCHA));
@@ -185,11 +187,7 @@ fn a_speech_engine_that_dies_in_mid_sentence_costs_that_sentence_only() {
     let killed = std::process::Command::new("kill").args(["-9", pid.unwrap()]).status().unwrap();
     assert!(killed.success());
     shopper.wait().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while screen.log().matches("engine ready engine=aisle-stt").count() < 2 {
-        assert!(Instant::now() < deadline, "{}", screen.log());
-        sleep(Duration::from_millis(100));
-    }
+    screen.wait_for_logs("engine ready engine=aisle-stt", 2, SOON);
     // It goes on listening, so that it can be said again at once.
     if screen.turns() == 0 {
         card.say(&repository(MOCHA));

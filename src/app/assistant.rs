@@ -534,17 +534,7 @@ fn cards(answer: &Answer, info: &CatalogInfo) -> Vec<Card> {
         location: found.product.location.clone(),
         reason: if alternative { format!("instead: {}", found.reason) } else { found.reason.clone() },
     };
-    // What was asked last comes first.
-    let mut cards: Vec<Card> = Vec::new();
-    for step in answer.steps.iter().rev() {
-        let found = step.findings.found.iter().map(|found| card(found, false));
-        for card in found.chain(step.findings.alternatives.iter().map(|found| card(found, true))) {
-            if !cards.iter().any(|known| known.sku == card.sku) {
-                cards.push(card);
-            }
-        }
-    }
-    cards
+    answer.products().into_iter().map(|(found, alternative)| card(found, alternative)).collect()
 }
 
 /// When price and stock were both sure.
@@ -562,6 +552,6 @@ fn ms(since: Instant) -> f64 {
 }
 
 /// Milliseconds to a tenth.
-fn millis(time: Duration) -> f64 {
+pub(super) fn millis(time: Duration) -> f64 {
     (time.as_secs_f64() * 10_000.0).round() / 10.0
 }

@@ -10,6 +10,7 @@ use crate::models::onnx::{OnnxError, Runtime};
 use crate::models::{ModelDir, ModelError};
 use crate::settings::Asr;
 use crate::voice::echo::{EchoError, Noise, without_noise};
+use crate::voice::pcm;
 use crate::voice::recording::{Limits, Recording, RecordingError};
 use crate::voice::vad::{Hysteresis, Vad, VadError, trim};
 use std::ffi::OsString;
@@ -155,17 +156,21 @@ impl Ears {
 
     /// The recording from the first to the last voiced sample.
     fn voiced(&self, path: &Path) -> Result<Vec<i16>, HearingError> {
-        let mut samples = Recording::open(path, &self.limits)?.into_samples();
+        self.voiced_in(Recording::open(path, &self.limits)?.into_samples())
+    }
+
+    /// From the first to the last voiced of `samples` (16 kHz mono), without their noise
+    /// where the settings say so.
+    ///
+    /// # Errors
+    /// The detector or the canceller fails.
+    pub fn voiced_in(&self, mut samples: Vec<f32>) -> Result<Vec<i16>, HearingError> {
         without_noise(&mut samples, self.noise)?;
         // A poisoned detector resets its state with the next recording.
         let mut vad = self.vad.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let spans = vad.speech_spans(&samples, &Hysteresis::default())?;
         drop(vad);
-        let voiced = trim(&samples, &spans);
-        // Clamped to full scale, so the cast keeps its value.
-        #[allow(clippy::cast_possible_truncation)]
-        let to_pcm = |sample: &f32| (sample.clamp(-1.0, 1.0) * f32::from(i16::MAX)) as i16;
-        Ok(voiced.iter().map(to_pcm).collect())
+        Ok(pcm(trim(&samples, &spans)))
     }
 }
 

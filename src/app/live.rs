@@ -2,7 +2,7 @@
 //! when their time has come, and the answers' sounds are made as they would be said. For
 //! `aisle ask --live` and for measuring; the kiosk does the same with its devices.
 
-use super::assistant::{Assistant, Input, Request};
+use super::assistant::{Assistant, Input, Request, millis};
 use super::talk::driver::{Conversation, Mind, Told};
 use super::talk::trace::Trace;
 use super::talk::{Call, Ear, Manner, Reading, View};
@@ -146,10 +146,6 @@ async fn answer(
     times.first_audio = trace.sound().map(millis);
     times.total = since(Instant::now());
     Ok(report)
-}
-
-fn millis(time: Duration) -> f64 {
-    (time.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
 /// How the settings listen.

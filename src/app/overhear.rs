@@ -57,19 +57,14 @@ impl Assistant {
     /// What `words` would mean as the next turn of a session. For a thread that may block.
     #[must_use]
     pub fn glimpse(&self, session: Option<&str>, words: &str) -> Glimpse {
-        let answer = self.foresee(session, words, self.classifier.is_some());
-        let mut found: Vec<Product> = Vec::new();
-        for step in answer.steps.iter().rev() {
-            for own in step.findings.found.iter().chain(&step.findings.alternatives) {
-                if !found.iter().any(|known| known.sku == own.product.sku) {
-                    found.push(own.product.clone());
-                }
-            }
-        }
+        let is_aided = self.classifier.is_some();
+        let answer = self.foresee(session, words, is_aided);
+        let found = answer.products().into_iter().map(|(found, _)| found.product.clone()).collect();
         let is_understood = answer.main().is_some_and(is_understood);
         // A classifier always takes words for something: who was not called goes by the rules.
-        let by_rules = self.foresee(session, words, false);
-        let is_addressed = by_rules.main().is_some_and(|main| is_addressed(words, main));
+        let by_rules = is_aided.then(|| self.foresee(session, words, false));
+        let is_addressed =
+            by_rules.as_ref().unwrap_or(&answer).main().is_some_and(|main| is_addressed(words, main));
         Glimpse { reading: Reading { wholeness: wholeness(words, is_understood), is_addressed }, found }
     }
 

@@ -13,16 +13,14 @@ use crate::engines::EngineError;
 use crate::engines::events::{self, AudioFormat, TranscribeBody, code};
 use crate::engines::wyoming::{Event, EventReader, WyomingError, write_event_async};
 use crate::settings::Settings;
-use crate::voice::echo::{Noise, without_noise};
 use crate::voice::tts::Manner;
-use crate::voice::vad::{Hysteresis, Vad, VadError, trim};
 use door::{Door, Duplex};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Semaphore, mpsc};
@@ -65,8 +63,6 @@ pub enum ServiceError {
     InTheWay(PathBuf),
     #[error("cannot listen on {address}: {error}")]
     Listen { address: String, error: io::Error },
-    #[error(transparent)]
-    Vad(#[from] VadError),
 }
 
 /// Why a connection is closed before its client closes it.
@@ -119,7 +115,6 @@ pub fn start(assistant: &Arc<Assistant>, settings: &Settings) {
 /// # Errors
 /// Nothing can listen there.
 pub async fn run(assistant: Arc<Assistant>, settings: Settings) -> Result<(), ServiceError> {
-    let detector = block_in_place(|| assistant.ears.as_ref().map(Ears::detector).transpose())?;
     let door = Door::open(&settings.service).await?;
     tracing::info!(address = %door.address(), "a speech service for other programs");
     let places = Arc::new(Semaphore::new(settings.service.connections as usize));
@@ -127,7 +122,6 @@ pub async fn run(assistant: Arc<Assistant>, settings: Settings) -> Result<(), Se
     let host = Arc::new(Host {
         assistant,
         settings,
-        detector: detector.map(Mutex::new),
         hearing: Semaphore::new(1),
         speaking: Arc::new(Semaphore::new(1)),
     });
@@ -179,8 +173,6 @@ async fn part(mut reader: impl AsyncRead + Unpin, mut writer: impl AsyncWrite + 
 struct Host {
     assistant: Arc<Assistant>,
     settings: Settings,
-    /// `None` where the kiosk cannot hear.
-    detector: Option<Mutex<Vad>>,
     /// One hearing and one text at a time: the engines are the shopper's first.
     hearing: Semaphore,
     speaking: Arc<Semaphore>,
@@ -225,7 +217,7 @@ impl Host {
     /// Whether speech can be heard as `wanted`.
     fn check_hearing(&self, wanted: &TranscribeBody) -> Result<(), Trouble> {
         let own = &self.settings.asr;
-        if self.detector.is_none() {
+        if !self.assistant.hears() {
             return Err(refused(code::ENGINE, "this kiosk cannot hear; `aisle doctor` says why"));
         }
         if !is_same(wanted.name.as_deref(), &own.model) {
@@ -246,29 +238,13 @@ impl Host {
     /// The words in 16 kHz mono sound; none where nobody speaks.
     async fn hear(&self, samples: Vec<f32>) -> Result<String, Trouble> {
         let _turn = self.hearing.acquire().await;
-        let pcm = block_in_place(|| self.voiced(samples))?;
+        let voiced = |ears: &Ears| ears.voiced_in(samples).map_err(|error| refused(code::ENGINE, error));
+        let pcm =
+            block_in_place(|| self.assistant.ears.as_ref().map(voiced).transpose())?.unwrap_or_default();
         self.assistant.hear(&pcm).await.map_err(|error| match error {
             EngineError::Busy { .. } => refused(BUSY, error),
             error => refused(code::ENGINE, error),
         })
-    }
-
-    /// From the first to the last voiced sample.
-    fn voiced(&self, mut samples: Vec<f32>) -> Result<Vec<i16>, Trouble> {
-        let Some(detector) = self.detector.as_ref().filter(|_| !samples.is_empty()) else {
-            return Ok(Vec::new());
-        };
-        let noise = Noise::named(&self.settings.listening.noise);
-        without_noise(&mut samples, noise).map_err(|error| refused(code::ENGINE, error))?;
-        // A poisoned detector resets its state with the next utterance.
-        let mut vad = detector.lock().unwrap_or_else(PoisonError::into_inner);
-        let spans = vad.speech_spans(&samples, &Hysteresis::default());
-        drop(vad);
-        let spans = spans.map_err(|error| refused(code::ENGINE, error))?;
-        // Within -1 to 1, so the cast keeps its value.
-        #[allow(clippy::cast_possible_truncation)]
-        let to_pcm = |sample: &f32| (sample * f32::from(i16::MAX)) as i16;
-        Ok(trim(&samples, &spans).iter().map(to_pcm).collect())
     }
 
     fn check_voice(&self, wanted: &Synthesize) -> Result<(), Trouble> {

@@ -6,7 +6,7 @@
 use crate::dialog::classifier::{Class, Hunch};
 use crate::dialog::clause::{Clause, clauses};
 use crate::dialog::context::Context;
-use crate::dialog::findings::Findings;
+use crate::dialog::findings::{Findings, Found};
 use crate::dialog::gate;
 use crate::dialog::menu::Menu;
 use crate::dialog::prompt::{self, Segment};
@@ -71,6 +71,22 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The products that it is about, each once, what was asked last first; and whether each
+    /// stands in for what is not carried.
+    #[must_use]
+    pub fn products(&self) -> Vec<(&Found, bool)> {
+        let mut products: Vec<(&Found, bool)> = Vec::new();
+        for step in self.steps.iter().rev() {
+            let found = step.findings.found.iter().map(|found| (found, false));
+            for own in found.chain(step.findings.alternatives.iter().map(|found| (found, true))) {
+                if !products.iter().any(|(known, _)| known.product.sku == own.0.product.sku) {
+                    products.push(own);
+                }
+            }
+        }
+        products
+    }
+
     /// The step that the turn is reported as: the first that changes the list, else
     /// the first that does more than show what is pointed at.
     #[must_use]

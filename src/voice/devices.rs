@@ -3,6 +3,9 @@
 //! Promises: a machine without a sound card yields an empty list, without a
 //! panic and without the sound library's chatter on stderr. Never records or plays.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cpal::ErrorKind;
 use cpal::traits::{DeviceTrait, HostTrait};
 
 /// A microphone, a loudspeaker, or both.
@@ -105,6 +108,21 @@ fn is_void(device: &cpal::Device) -> bool {
 
 fn name(device: &cpal::Device) -> String {
     device.description().map_or_else(|_| "unnamed device".to_owned(), |d| d.name().to_owned())
+}
+
+/// A device's name as errors tell it; nothing for the default one.
+pub(super) fn named(device: Option<&str>) -> String {
+    device.map(|name| format!(" {name:?}")).unwrap_or_default()
+}
+
+/// Remembers in `lost` that a fault ended a stream; one of `glitches` does not.
+pub(super) fn note_fault(device: &str, fault: &cpal::Error, glitches: &[ErrorKind], lost: &AtomicBool) {
+    if glitches.contains(&fault.kind()) {
+        tracing::debug!("{device}: {fault}");
+    } else if !lost.swap(true, Ordering::Relaxed) {
+        // Logged once: a lost device repeats itself with every buffer.
+        tracing::warn!("{device}: {fault}");
+    }
 }
 
 /// Closes a stream whose device went away, on a thread that nobody waits for: the sound

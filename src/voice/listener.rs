@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use super::LISTENING_RATE;
 use super::echo::{Canceller, EchoError, FRAME, Noise};
 use super::endpoint::{self, Endpoint, Moment, Rule};
 use super::microphone::{Microphone, MicrophoneError};
 use super::playback::Reference;
 use super::resample::{ResampleError, Stream};
 use super::vad::{Vad, VadError, WINDOW};
+use super::{LISTENING_RATE, pcm};
 
 /// How often sound is looked for.
 const LOOK: Duration = Duration::from_millis(10);
@@ -382,10 +382,8 @@ impl<T: FnMut(Told)> Ear<T> {
         self.endpoint.reset();
         self.vad.reset();
         self.windows.clear();
+        self.over();
         self.before.clear();
-        self.sound.clear();
-        self.finishing = None;
-        (self.power, self.voiced) = (0.0, 0);
     }
 
     /// Takes what came, frame by frame: first what was played until now, then what was heard.
@@ -475,7 +473,7 @@ impl<T: FnMut(Told)> Ear<T> {
             self.grown += 1;
             if self.grown >= GROWTH {
                 self.grown = 0;
-                (self.told)(Told::Growing(pcm(&self.sound)));
+                (self.told)(Told::Growing(pcm(&self.sound).into()));
             }
         }
         Ok(())
@@ -488,20 +486,18 @@ impl<T: FnMut(Told)> Ear<T> {
                 self.sound = self.before.drain(..).flatten().collect();
                 Told::Began
             }
-            Moment::Paused => Told::Paused { sound: pcm(&self.sound), until },
+            Moment::Paused => Told::Paused { sound: pcm(&self.sound).into(), until },
             Moment::Resumed => Told::Resumed,
             Moment::Ended { silence, .. } => {
                 let silent = (silence.as_millis() / endpoint::window().as_millis()) as usize;
                 let kept = self.sound.len().saturating_sub(silent.saturating_sub(AFTER) * WINDOW);
-                let sound = (!had_paused).then(|| pcm(&self.sound[..kept]));
-                self.over();
+                let sound = (!had_paused).then(|| pcm(&self.sound[..kept]).into());
                 let loudness = (10.0 * (self.power / self.voiced.max(1) as f32).log10()).max(SILENCE_DB);
-                (self.power, self.voiced) = (0.0, 0);
+                self.over();
                 Told::Ended { sound, until, loudness }
             }
             Moment::Dropped => {
                 self.over();
-                (self.power, self.voiced) = (0.0, 0);
                 Told::Dropped
             }
         };
@@ -516,6 +512,7 @@ impl<T> Ear<T> {
         self.before = self.sound[from..].chunks(WINDOW).map(<[f32]>::to_vec).collect();
         self.sound.clear();
         self.finishing = None;
+        (self.power, self.voiced) = (0.0, 0);
     }
 }
 
@@ -530,13 +527,6 @@ enum Fault {
     Echo(#[from] EchoError),
     #[error(transparent)]
     Vad(#[from] VadError),
-}
-
-fn pcm(sound: &[f32]) -> Utterance {
-    // Clamped to full scale, so the cast keeps its value.
-    #[allow(clippy::cast_possible_truncation)]
-    let to_pcm = |sample: &f32| (sample.clamp(-1.0, 1.0) * f32::from(i16::MAX)) as i16;
-    sound.iter().map(to_pcm).collect()
 }
 
 /// Root mean square in dB of full scale.

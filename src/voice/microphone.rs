@@ -2,12 +2,12 @@
 //!
 //! Owns the open input device and the ring between its callback and whoever reads.
 //! Promises: the callback neither blocks nor allocates; what is not read in time is
-//! dropped and counted; a device that goes away is an error of the next read. Never
+//! dropped; a device that goes away is an error of the next read. Never
 //! changes the sample rate, never keeps a sound.
 
 use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cpal::traits::{DeviceTrait, StreamTrait};
@@ -15,7 +15,7 @@ use cpal::{BufferSize, ErrorKind, FromSample, Sample, SampleFormat, SizedSample,
 use ringbuf::traits::{Consumer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
-use super::devices::{Quiet, abandon, find_input};
+use super::devices::{Quiet, abandon, find_input, named, note_fault};
 
 /// What the ring holds: longer than any reader is away.
 const RING: Duration = Duration::from_secs(2);
@@ -38,25 +38,14 @@ pub enum MicrophoneError {
     Lost,
 }
 
-fn named(device: Option<&str>) -> String {
-    device.map(|name| format!(" {name:?}")).unwrap_or_default()
-}
-
 /// An open microphone. It records while it lives, and belongs to the thread that opened it.
 pub struct Microphone {
     /// Always there, until it is dropped.
     stream: Option<Stream>,
     sound: HeapCons<f32>,
     rate: u32,
-    fate: Arc<Fate>,
+    lost: Arc<AtomicBool>,
     heard_at: Instant,
-}
-
-/// What the device's callbacks leave behind.
-#[derive(Default)]
-struct Fate {
-    lost: AtomicBool,
-    dropped: AtomicU64,
 }
 
 impl Microphone {
@@ -80,12 +69,12 @@ impl Microphone {
         let brisk = StreamConfig { buffer_size: BufferSize::Fixed((rate / CALLS).max(1)), ..usual.config() };
         let mut opened = Err(MicrophoneError::Lost);
         for config in [brisk, usual.config()] {
-            let fate = Arc::new(Fate::default());
+            let lost = Arc::new(AtomicBool::new(false));
             let length = rate as usize * usize::try_from(RING.as_secs()).unwrap_or(1);
             let (ring, sound) = HeapRb::new(length).split();
-            opened = stream(&found, config, usual.sample_format(), ring, &fate)
+            opened = stream(&found, config, usual.sample_format(), ring, &lost)
                 .and_then(|stream| stream.play().map(|()| stream))
-                .map(|stream| Self { stream: Some(stream), sound, rate, fate, heard_at: Instant::now() })
+                .map(|stream| Self { stream: Some(stream), sound, rate, lost, heard_at: Instant::now() })
                 .map_err(|error| closed(wanted.clone(), &error));
             if opened.is_ok() {
                 break;
@@ -112,23 +101,22 @@ impl Microphone {
         if count > 0 {
             self.heard_at = Instant::now();
         }
-        if self.fate.lost.load(Ordering::Relaxed) || self.heard_at.elapsed() > PATIENCE {
+        if self.is_lost() {
             return Err(MicrophoneError::Lost);
         }
         Ok(count)
     }
 
-    /// How many samples were dropped since the device was opened, because nobody read them.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.fate.dropped.load(Ordering::Relaxed)
+    fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed) || self.heard_at.elapsed() > PATIENCE
     }
 }
 
 impl Drop for Microphone {
     fn drop(&mut self) {
-        let is_lost = self.fate.lost.load(Ordering::Relaxed) || self.heard_at.elapsed() > PATIENCE;
-        if is_lost && let Some(stream) = self.stream.take() {
+        if self.is_lost()
+            && let Some(stream) = self.stream.take()
+        {
             abandon(stream);
         }
     }
@@ -144,19 +132,19 @@ fn stream(
     config: StreamConfig,
     format: SampleFormat,
     ring: HeapProd<f32>,
-    fate: &Arc<Fate>,
+    lost: &Arc<AtomicBool>,
 ) -> Result<Stream, cpal::Error> {
     match format {
-        SampleFormat::I8 => stream_of::<i8>(device, config, ring, fate),
-        SampleFormat::I16 => stream_of::<i16>(device, config, ring, fate),
-        SampleFormat::I24 => stream_of::<cpal::I24>(device, config, ring, fate),
-        SampleFormat::I32 => stream_of::<i32>(device, config, ring, fate),
-        SampleFormat::U8 => stream_of::<u8>(device, config, ring, fate),
-        SampleFormat::U16 => stream_of::<u16>(device, config, ring, fate),
-        SampleFormat::U32 => stream_of::<u32>(device, config, ring, fate),
-        SampleFormat::F64 => stream_of::<f64>(device, config, ring, fate),
+        SampleFormat::I8 => stream_of::<i8>(device, config, ring, lost),
+        SampleFormat::I16 => stream_of::<i16>(device, config, ring, lost),
+        SampleFormat::I24 => stream_of::<cpal::I24>(device, config, ring, lost),
+        SampleFormat::I32 => stream_of::<i32>(device, config, ring, lost),
+        SampleFormat::U8 => stream_of::<u8>(device, config, ring, lost),
+        SampleFormat::U16 => stream_of::<u16>(device, config, ring, lost),
+        SampleFormat::U32 => stream_of::<u32>(device, config, ring, lost),
+        SampleFormat::F64 => stream_of::<f64>(device, config, ring, lost),
         // What is neither of these fails to open, with the system's words.
-        _ => stream_of::<f32>(device, config, ring, fate),
+        _ => stream_of::<f32>(device, config, ring, lost),
     }
 }
 
@@ -164,20 +152,20 @@ fn stream_of<T>(
     device: &cpal::Device,
     config: StreamConfig,
     mut ring: HeapProd<f32>,
-    fate: &Arc<Fate>,
+    lost: &Arc<AtomicBool>,
 ) -> Result<Stream, cpal::Error>
 where
     T: SizedSample,
     f32: FromSample<T>,
 {
     let channels = NonZero::new(usize::from(config.channels)).unwrap_or(NonZero::<usize>::MIN);
-    let (own, faults) = (Arc::clone(fate), Arc::clone(fate));
     let heard = move |sound: &[T], _: &cpal::InputCallbackInfo| {
-        let frames = sound.len() / channels;
-        let kept = ring.push_iter(mono(sound, channels));
-        own.dropped.fetch_add((frames - kept) as u64, Ordering::Relaxed);
+        // What nobody reads in time finds no room.
+        ring.push_iter(mono(sound, channels));
     };
-    device.build_input_stream(config, heard, move |fault| note_fault(&fault, &faults), None)
+    let lost = Arc::clone(lost);
+    let on_fault = move |fault| note_fault("microphone", &fault, &GLITCHES, &lost);
+    device.build_input_stream(config, heard, on_fault, None)
 }
 
 /// The mean of each frame's channels. A sample that is not a number is silence.
@@ -194,19 +182,8 @@ where
     })
 }
 
-/// Faults that end a stream are remembered; a glitch is not one of them. Another format is
-/// met by opening the device again.
-fn note_fault(fault: &cpal::Error, fate: &Fate) {
-    match fault.kind() {
-        ErrorKind::Xrun | ErrorKind::RealtimeDenied => tracing::debug!("microphone: {fault}"),
-        _ => {
-            // Logged once: a lost device repeats itself with every buffer.
-            if !fate.lost.swap(true, Ordering::Relaxed) {
-                tracing::warn!("microphone: {fault}");
-            }
-        }
-    }
-}
+/// What ends no stream. Another format does: it is met by opening the device again.
+const GLITCHES: [ErrorKind; 2] = [ErrorKind::Xrun, ErrorKind::RealtimeDenied];
 
 #[cfg(test)]
 mod tests {
@@ -223,11 +200,11 @@ mod tests {
 
     #[test]
     fn a_glitch_is_survived_and_a_lost_device_is_remembered() {
-        let fate = Fate::default();
-        note_fault(&cpal::Error::new(ErrorKind::Xrun), &fate);
-        assert!(!fate.lost.load(Ordering::Relaxed));
-        note_fault(&cpal::Error::new(ErrorKind::StreamInvalidated), &fate);
-        assert!(fate.lost.load(Ordering::Relaxed));
+        let lost = AtomicBool::new(false);
+        note_fault("microphone", &cpal::Error::new(ErrorKind::Xrun), &GLITCHES, &lost);
+        assert!(!lost.load(Ordering::Relaxed));
+        note_fault("microphone", &cpal::Error::new(ErrorKind::StreamInvalidated), &GLITCHES, &lost);
+        assert!(lost.load(Ordering::Relaxed));
     }
 
     #[test]

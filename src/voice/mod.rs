@@ -39,3 +39,12 @@ pub mod wav;
 
 /// The sample rate of everything that listens (Whisper, Silero VAD), in hertz.
 pub const LISTENING_RATE: u32 = 16_000;
+
+/// Samples as the speech worker takes them; beyond full scale they are cut off.
+#[must_use]
+pub fn pcm(samples: &[f32]) -> Vec<i16> {
+    // Clamped to full scale, so the cast keeps its value.
+    #[allow(clippy::cast_possible_truncation)]
+    let to_pcm = |sample: &f32| (sample.clamp(-1.0, 1.0) * f32::from(i16::MAX)) as i16;
+    samples.iter().map(to_pcm).collect()
+}

@@ -20,7 +20,7 @@ use rodio::mixer::{Mixer, MixerSource, mixer};
 use rodio::source::Zero;
 use rodio::{ChannelCount, DeviceSinkBuilder, DeviceSinkError, MixerDeviceSink, Player, SampleRate, Source};
 
-use super::devices::{Quiet, abandon, find_output};
+use super::devices::{Quiet, abandon, find_output, named, note_fault};
 use super::resample::{ResampleError, resample};
 
 /// How often a waiting thread looks whether the sound is over.
@@ -48,10 +48,6 @@ pub enum PlaybackError {
     /// The sound has a rate of zero.
     #[error(transparent)]
     Rate(#[from] ResampleError),
-}
-
-fn named(device: Option<&str>) -> String {
-    device.map(|name| format!(" {name:?}")).unwrap_or_default()
 }
 
 /// An open loudspeaker. What it plays ends when it is dropped.
@@ -159,7 +155,7 @@ impl Speaker {
         let lost = Arc::new(AtomicBool::new(false));
         let on_fault = {
             let lost = Arc::clone(&lost);
-            move |fault: StreamFault| note_fault(&fault, &lost)
+            move |fault: StreamFault| note_fault("loudspeaker", &fault, &GLITCHES, &lost)
         };
         let mut sink = DeviceSinkBuilder::from_device(found)
             .and_then(|builder| builder.with_error_callback(on_fault).open_sink_or_fallback())
@@ -236,20 +232,8 @@ fn unopened(error: &DeviceSinkError, device: Option<String>) -> PlaybackError {
     }
 }
 
-/// Faults that end a stream are remembered; a glitch is not one of them.
-fn note_fault(fault: &StreamFault, lost: &AtomicBool) {
-    match fault.kind() {
-        ErrorKind::Xrun | ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied => {
-            tracing::debug!("loudspeaker: {fault}");
-        }
-        _ => {
-            // Logged once: a lost device repeats itself with every buffer.
-            if !lost.swap(true, Ordering::Relaxed) {
-                tracing::warn!("loudspeaker: {fault}");
-            }
-        }
-    }
-}
+/// What ends no stream: the system goes on by itself.
+const GLITCHES: [ErrorKind; 3] = [ErrorKind::Xrun, ErrorKind::DeviceChanged, ErrorKind::RealtimeDenied];
 
 /// The message of an error with those below it, on one line.
 fn reasons(error: &dyn std::error::Error) -> String {
@@ -385,9 +369,9 @@ mod tests {
     #[test]
     fn a_glitch_is_survived_and_a_lost_device_is_remembered() {
         let lost = AtomicBool::new(false);
-        note_fault(&StreamFault::new(ErrorKind::Xrun), &lost);
+        note_fault("loudspeaker", &StreamFault::new(ErrorKind::Xrun), &GLITCHES, &lost);
         assert!(!lost.load(Ordering::Relaxed));
-        note_fault(&StreamFault::new(ErrorKind::DeviceNotAvailable), &lost);
+        note_fault("loudspeaker", &StreamFault::new(ErrorKind::DeviceNotAvailable), &GLITCHES, &lost);
         assert!(lost.load(Ordering::Relaxed));
     }
 

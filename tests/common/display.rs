@@ -194,9 +194,14 @@ impl Screen {
 
     /// Waits until the log says `words`.
     pub fn wait_for_log(&self, words: &str) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !self.log().contains(words) {
-            assert!(Instant::now() < deadline, "the log never said {words:?}: {}", self.log());
+        self.wait_for_logs(words, 1, Duration::from_secs(60));
+    }
+
+    /// Waits until the log has said `words` so many times, `time` at most.
+    pub fn wait_for_logs(&self, words: &str, times: usize, time: Duration) {
+        let deadline = Instant::now() + time;
+        while self.log().matches(words).count() < times {
+            assert!(Instant::now() < deadline, "the log never said {words:?} {times} times: {}", self.log());
             sleep(Duration::from_millis(50));
         }
     }

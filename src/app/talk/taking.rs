@@ -66,8 +66,8 @@ pub struct Talk {
     now: Duration,
     mode: Mode,
     utterance: Option<Utterance>,
-    /// The clip that is being heard, and whether it is for good.
-    hearing: Option<(Clip, bool)>,
+    /// The clip that is being heard.
+    hearing: Option<Clip>,
     /// The latest clip.
     latest: Clip,
     speaks: bool,
@@ -152,7 +152,7 @@ impl Talk {
             }
             Event::Began => self.began(),
             Event::Growing(clip) if self.utterance.is_some() && self.hearing.is_none() => {
-                self.hearing = Some((clip, false));
+                self.hearing = Some(clip);
                 vec![Command::Draft(clip)]
             }
             Event::Growing(_) => Vec::new(),
@@ -262,7 +262,7 @@ impl Talk {
         utterance.pause = Some(clip);
         utterance.words = None;
         utterance.reading = None;
-        self.hearing = Some((clip, true));
+        self.hearing = Some(clip);
         vec![Command::Hear(clip)]
     }
 
@@ -272,7 +272,7 @@ impl Talk {
         match (utterance.pause, clip) {
             (None, Some(clip)) => {
                 utterance.pause = Some(clip);
-                self.hearing = Some((clip, true));
+                self.hearing = Some(clip);
                 vec![Command::Hear(clip)]
             }
             // The pause could not be heard.
@@ -282,7 +282,7 @@ impl Talk {
     }
 
     fn heard(&mut self, clip: Clip, words: Option<String>) -> Vec<Command> {
-        if self.hearing.is_some_and(|(heard, _)| heard == clip) {
+        if self.hearing == Some(clip) {
             self.hearing = None;
         }
         let Some(utterance) = &mut self.utterance else { return Vec::new() };
