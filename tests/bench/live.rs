@@ -23,6 +23,8 @@ mod orders;
 #[path = "eval/program.rs"]
 #[allow(dead_code)]
 mod program;
+#[path = "recordings.rs"]
+mod recordings;
 
 use aisle::app::assistant::{Assistant, Parts};
 use aisle::app::folders::{Folders, worker};
@@ -33,11 +35,11 @@ use aisle::models::ModelDir;
 use aisle::models::onnx::Runtime;
 use aisle::settings::Settings;
 use aisle::voice::LISTENING_RATE;
-use aisle::voice::recording::{Limits, Recording};
 use aisle::voice::vad::{Hysteresis, Span, Vad};
 use mixing::hash;
 use orders::{Case, Score, cases};
 use program::{import, quantile, share};
+use recordings::{files, name, open};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -331,25 +333,4 @@ fn millis(time: Duration) -> f64 {
 
 fn seconds(samples: usize) -> Duration {
     Duration::from_secs_f64(samples as f64 / f64::from(LISTENING_RATE))
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        .map(|entry| entry.expect("a folder can be read").path())
-        .filter(|path| path.extension().is_some_and(|end| end == "flac"))
-        .collect();
-    paths.sort();
-    paths
-}
-
-fn open(path: &Path) -> Vec<f32> {
-    let limits = Limits { duration: Duration::from_hours(1), bytes: 1 << 30 };
-    let recording =
-        Recording::open(path, &limits).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    recording.into_samples()
 }

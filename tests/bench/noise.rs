@@ -16,25 +16,27 @@ mod orders;
 #[path = "eval/program.rs"]
 #[allow(dead_code)] // Shared with the evaluation, which needs more of it.
 mod program;
+#[path = "recordings.rs"]
+mod recordings;
 
-use aisle::voice::recording::{Limits, Recording};
 use aisle::voice::wav;
 use mixing::{hash, mix};
-use orders::{Case, Score, cases};
+use orders::{Score, cases};
 use program::{Aisle, import, quantile, share};
+use recordings::{files, name, open};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// What the published benchmark measures, in dB.
 const LEVELS: &str = "clean,24,21,18,15,12,9,6";
 
 fn main() {
     let data = std::env::var_os("AISLE_EVAL_DATA").expect("AISLE_EVAL_DATA names the folder of test data");
-    let noises = noises(&PathBuf::from(data).join("noise"));
+    let noises = files(&PathBuf::from(data).join("noise"));
+    let noises: Vec<Vec<f32>> = noises.iter().map(|path| open(path)).collect();
     let mut cases = cases().1;
-    cases.sort_by_key(|case| hash(&name(case)));
+    cases.sort_by_key(|case| hash(&name(&case.clip)));
     if let Ok(most) = std::env::var("AISLE_NOISE_CLIPS") {
         cases.truncate(most.parse().expect("AISLE_NOISE_CLIPS is a number"));
     }
@@ -51,7 +53,7 @@ fn main() {
         let mut scores =
             [("all", Score::default()), ("development", Score::default()), ("unseen", Score::default())];
         for (index, case) in cases.iter().enumerate() {
-            let hash = hash(&name(case));
+            let hash = hash(&name(&case.clip));
             let mixed = match level {
                 "clean" => open(&case.clip),
                 snr => {
@@ -103,29 +105,6 @@ fn line(level: &str, scores: &[(&str, Score)]) {
     }
     let times = scores.first().and_then(|(_, score)| score.times.get("stt")).map_or(&[][..], Vec::as_slice);
     println!(" | hearing p50 {:.0} ms, p95 {:.0} ms", quantile(times, 0.5), quantile(times, 0.95));
-}
-
-fn name(case: &Case) -> String {
-    case.clip.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// The recordings in `folder`, by name.
-fn noises(folder: &Path) -> Vec<Vec<f32>> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        .map(|entry| entry.expect("a folder can be read").path())
-        .filter(|path| path.extension().is_some_and(|end| end == "flac"))
-        .collect();
-    paths.sort();
-    assert!(!paths.is_empty(), "{} holds noise", folder.display());
-    paths.iter().map(|path| open(path)).collect()
-}
-
-fn open(path: &Path) -> Vec<f32> {
-    let limits = Limits { duration: Duration::from_hours(1), bytes: 1 << 30 };
-    Recording::open(path, &limits)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-        .into_samples()
 }
 
 #[allow(clippy::cast_possible_truncation)] // Samples are within -1 to 1.
