@@ -3,7 +3,9 @@
 //! Promises: a machine without a sound card yields an empty list, without a
 //! panic and without the sound library's chatter on stderr. Never records or plays.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use cpal::ErrorKind;
 use cpal::traits::{DeviceTrait, HostTrait};
@@ -115,13 +117,51 @@ pub(super) fn named(device: Option<&str>) -> String {
     device.map(|name| format!(" {name:?}")).unwrap_or_default()
 }
 
-/// Remembers in `lost` that a fault ended a stream; one of `glitches` does not.
-pub(super) fn note_fault(device: &str, fault: &cpal::Error, glitches: &[ErrorKind], lost: &AtomicBool) {
-    if glitches.contains(&fault.kind()) {
-        tracing::debug!("{device}: {fault}");
-    } else if !lost.swap(true, Ordering::Relaxed) {
-        // Logged once: a lost device repeats itself with every buffer.
-        tracing::warn!("{device}: {fault}");
+/// Whether an open stream lives. Shared by the stream's callbacks and its owner.
+#[derive(Debug, Default)]
+pub(super) struct Life {
+    lost: AtomicBool,
+    /// Grows while sound goes through.
+    moved: AtomicU64,
+    /// Since when it fails, and how far the sound was then.
+    failing: Mutex<Option<(u64, Instant)>>,
+}
+
+/// Faults end a stream that does not move for so long: a sound server under load fails
+/// once and goes on.
+const HICCUP: Duration = Duration::from_millis(500);
+
+impl Life {
+    /// Sound went through. Neither blocks nor allocates.
+    pub(super) fn moves(&self) {
+        self.moved.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of a fault of `device`; one of `glitches` ends no stream.
+    pub(super) fn note(&self, device: &str, fault: &cpal::Error, glitches: &[ErrorKind]) {
+        if glitches.contains(&fault.kind()) || (fault.kind() == ErrorKind::BackendError && !self.is_stuck()) {
+            tracing::debug!("{device}: {fault}");
+        } else if !self.lost.swap(true, Ordering::Relaxed) {
+            // Logged once: a lost device repeats itself with every buffer.
+            tracing::warn!("{device}: {fault}");
+        }
+    }
+
+    /// Whether it has failed for long, and nothing went through meanwhile.
+    fn is_stuck(&self) -> bool {
+        let moved = self.moved.load(Ordering::Relaxed);
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        match *failing {
+            Some((then, since)) if then == moved => since.elapsed() >= HICCUP,
+            _ => {
+                *failing = Some((moved, Instant::now()));
+                false
+            }
+        }
     }
 }
 
@@ -162,6 +202,23 @@ mod tests {
         if let Some(id) = &devices.default_output {
             assert!(find_output(Some(id)).is_some());
         }
+    }
+
+    #[test]
+    fn a_stream_that_fails_is_lost_when_nothing_goes_through_it_any_more() {
+        let life = Life::default();
+        let fault = cpal::Error::with_message(ErrorKind::BackendError, "I/O error");
+        life.note("loudspeaker", &fault, &[]);
+        std::thread::sleep(HICCUP);
+        life.moves();
+        life.note("loudspeaker", &fault, &[]);
+        assert!(!life.is_lost(), "it went on in between");
+        std::thread::sleep(HICCUP);
+        life.note("loudspeaker", &fault, &[]);
+        assert!(life.is_lost());
+        let life = Life::default();
+        life.note("loudspeaker", &cpal::Error::new(ErrorKind::DeviceNotAvailable), &[]);
+        assert!(life.is_lost(), "one that is gone is not waited for");
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Default for Rule {
         Self {
             begin: 0.5,
             end: 0.35,
-            onset: Duration::from_millis(96),
+            onset: Duration::from_millis(64),
             least: Duration::from_millis(160),
             pause: Duration::from_millis(96),
             most: Duration::from_secs(30),
@@ -226,7 +226,7 @@ mod tests {
         let silence = windows(10);
         let found = moments(&mut endpoint(320), "..##########..........");
         let told = [
-            (4, Moment::Began { windows: 3 }),
+            (3, Moment::Began { windows: 2 }),
             (14, Moment::Paused),
             (21, Moment::Ended { silence, cut: false }),
         ];
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_click_is_nothing_and_a_cough_is_dropped() {
-        assert_eq!(moments(&mut endpoint(320), "..##......##..........."), []);
+        assert_eq!(moments(&mut endpoint(320), "..#......#............"), []);
         let cough = moments(&mut endpoint(320), "..####.............");
         assert_eq!(cough.last().map(|(_, moment)| *moment), Some(Moment::Dropped));
         let word = moments(&mut endpoint(320), "..######.............");

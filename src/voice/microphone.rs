@@ -7,7 +7,6 @@
 
 use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cpal::traits::{DeviceTrait, StreamTrait};
@@ -15,7 +14,7 @@ use cpal::{BufferSize, ErrorKind, FromSample, Sample, SampleFormat, SizedSample,
 use ringbuf::traits::{Consumer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
-use super::devices::{Quiet, abandon, find_input, named, note_fault};
+use super::devices::{Life, Quiet, abandon, find_input, named};
 
 /// What the ring holds: longer than any reader is away.
 const RING: Duration = Duration::from_secs(2);
@@ -44,7 +43,7 @@ pub struct Microphone {
     stream: Option<Stream>,
     sound: HeapCons<f32>,
     rate: u32,
-    lost: Arc<AtomicBool>,
+    life: Arc<Life>,
     heard_at: Instant,
 }
 
@@ -69,12 +68,12 @@ impl Microphone {
         let brisk = StreamConfig { buffer_size: BufferSize::Fixed((rate / CALLS).max(1)), ..usual.config() };
         let mut opened = Err(MicrophoneError::Lost);
         for config in [brisk, usual.config()] {
-            let lost = Arc::new(AtomicBool::new(false));
+            let life = Arc::new(Life::default());
             let length = rate as usize * usize::try_from(RING.as_secs()).unwrap_or(1);
             let (ring, sound) = HeapRb::new(length).split();
-            opened = stream(&found, config, usual.sample_format(), ring, &lost)
+            opened = stream(&found, config, usual.sample_format(), ring, &life)
                 .and_then(|stream| stream.play().map(|()| stream))
-                .map(|stream| Self { stream: Some(stream), sound, rate, lost, heard_at: Instant::now() })
+                .map(|stream| Self { stream: Some(stream), sound, rate, life, heard_at: Instant::now() })
                 .map_err(|error| closed(wanted.clone(), &error));
             if opened.is_ok() {
                 break;
@@ -108,7 +107,7 @@ impl Microphone {
     }
 
     fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Relaxed) || self.heard_at.elapsed() > PATIENCE
+        self.life.is_lost() || self.heard_at.elapsed() > PATIENCE
     }
 }
 
@@ -132,19 +131,19 @@ fn stream(
     config: StreamConfig,
     format: SampleFormat,
     ring: HeapProd<f32>,
-    lost: &Arc<AtomicBool>,
+    life: &Arc<Life>,
 ) -> Result<Stream, cpal::Error> {
     match format {
-        SampleFormat::I8 => stream_of::<i8>(device, config, ring, lost),
-        SampleFormat::I16 => stream_of::<i16>(device, config, ring, lost),
-        SampleFormat::I24 => stream_of::<cpal::I24>(device, config, ring, lost),
-        SampleFormat::I32 => stream_of::<i32>(device, config, ring, lost),
-        SampleFormat::U8 => stream_of::<u8>(device, config, ring, lost),
-        SampleFormat::U16 => stream_of::<u16>(device, config, ring, lost),
-        SampleFormat::U32 => stream_of::<u32>(device, config, ring, lost),
-        SampleFormat::F64 => stream_of::<f64>(device, config, ring, lost),
+        SampleFormat::I8 => stream_of::<i8>(device, config, ring, life),
+        SampleFormat::I16 => stream_of::<i16>(device, config, ring, life),
+        SampleFormat::I24 => stream_of::<cpal::I24>(device, config, ring, life),
+        SampleFormat::I32 => stream_of::<i32>(device, config, ring, life),
+        SampleFormat::U8 => stream_of::<u8>(device, config, ring, life),
+        SampleFormat::U16 => stream_of::<u16>(device, config, ring, life),
+        SampleFormat::U32 => stream_of::<u32>(device, config, ring, life),
+        SampleFormat::F64 => stream_of::<f64>(device, config, ring, life),
         // What is neither of these fails to open, with the system's words.
-        _ => stream_of::<f32>(device, config, ring, lost),
+        _ => stream_of::<f32>(device, config, ring, life),
     }
 }
 
@@ -152,19 +151,20 @@ fn stream_of<T>(
     device: &cpal::Device,
     config: StreamConfig,
     mut ring: HeapProd<f32>,
-    lost: &Arc<AtomicBool>,
+    life: &Arc<Life>,
 ) -> Result<Stream, cpal::Error>
 where
     T: SizedSample,
     f32: FromSample<T>,
 {
     let channels = NonZero::new(usize::from(config.channels)).unwrap_or(NonZero::<usize>::MIN);
+    let (lives, life) = (Arc::clone(life), Arc::clone(life));
     let heard = move |sound: &[T], _: &cpal::InputCallbackInfo| {
+        lives.moves();
         // What nobody reads in time finds no room.
         ring.push_iter(mono(sound, channels));
     };
-    let lost = Arc::clone(lost);
-    let on_fault = move |fault| note_fault("microphone", &fault, &GLITCHES, &lost);
+    let on_fault = move |fault| life.note("microphone", &fault, &GLITCHES);
     device.build_input_stream(config, heard, on_fault, None)
 }
 
@@ -200,11 +200,11 @@ mod tests {
 
     #[test]
     fn a_glitch_is_survived_and_a_lost_device_is_remembered() {
-        let lost = AtomicBool::new(false);
-        note_fault("microphone", &cpal::Error::new(ErrorKind::Xrun), &GLITCHES, &lost);
-        assert!(!lost.load(Ordering::Relaxed));
-        note_fault("microphone", &cpal::Error::new(ErrorKind::StreamInvalidated), &GLITCHES, &lost);
-        assert!(lost.load(Ordering::Relaxed));
+        let life = Life::default();
+        life.note("microphone", &cpal::Error::new(ErrorKind::Xrun), &GLITCHES);
+        assert!(!life.is_lost());
+        life.note("microphone", &cpal::Error::new(ErrorKind::StreamInvalidated), &GLITCHES);
+        assert!(life.is_lost());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! never chooses another device than the one asked for.
 
 use std::num::NonZero;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use rodio::mixer::{Mixer, MixerSource, mixer};
 use rodio::source::Zero;
 use rodio::{ChannelCount, DeviceSinkBuilder, DeviceSinkError, MixerDeviceSink, Player, SampleRate, Source};
 
-use super::devices::{Quiet, abandon, find_output, named, note_fault};
+use super::devices::{Life, Quiet, abandon, find_output, named};
 use super::resample::{ResampleError, resample};
 
 /// How often a waiting thread looks whether the sound is over.
@@ -58,7 +58,7 @@ pub struct Speaker {
     mixer: Mixer,
     reference: Option<Reference>,
     onset: Arc<Onset>,
-    lost: Arc<AtomicBool>,
+    life: Arc<Life>,
 }
 
 /// When the first sound of the latest utterance was handed to the device.
@@ -97,7 +97,13 @@ struct Tapped {
     mixed: MixerSource,
     copy: HeapProd<f32>,
     onset: Arc<Onset>,
+    life: Arc<Life>,
+    /// Samples since it was last said that it lives.
+    taken: u32,
 }
+
+/// Samples after which it is said that a stream lives.
+const BEAT: u32 = 256;
 
 impl Iterator for Tapped {
     type Item = f32;
@@ -106,6 +112,11 @@ impl Iterator for Tapped {
         let sample = self.mixed.next()?;
         // Nobody listens, or not fast enough.
         let _ = self.copy.try_push(sample);
+        self.taken += 1;
+        if self.taken == BEAT {
+            self.taken = 0;
+            self.life.moves();
+        }
         if sample != 0.0 && self.onset.at.load(Ordering::Relaxed) == 0 {
             let since = self.onset.opened.elapsed().as_micros();
             self.onset.at.store(u64::try_from(since).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
@@ -139,7 +150,8 @@ fn tapped(rate: SampleRate) -> (Mixer, Tapped, Reference) {
     let kept = rate.get() as usize * usize::try_from(Reference::KEPT.as_secs()).unwrap_or(1);
     let (copy, sound) = HeapRb::new(kept).split();
     let onset = Arc::new(Onset { opened: Instant::now(), at: AtomicU64::new(0) });
-    (input, Tapped { mixed, copy, onset }, Reference { sound, rate: rate.get() })
+    let tapped = Tapped { mixed, copy, onset, life: Arc::default(), taken: 0 };
+    (input, tapped, Reference { sound, rate: rate.get() })
 }
 
 impl Speaker {
@@ -152,26 +164,27 @@ impl Speaker {
         let _quiet = Quiet::begin();
         let wanted = device.map(str::to_owned);
         let found = find_output(device).ok_or_else(|| PlaybackError::NoDevice(wanted.clone()))?;
-        let lost = Arc::new(AtomicBool::new(false));
+        let life = Arc::new(Life::default());
         let on_fault = {
-            let lost = Arc::clone(&lost);
-            move |fault: StreamFault| note_fault("loudspeaker", &fault, &GLITCHES, &lost)
+            let life = Arc::clone(&life);
+            move |fault: StreamFault| life.note("loudspeaker", &fault, &GLITCHES)
         };
         let mut sink = DeviceSinkBuilder::from_device(found)
             .and_then(|builder| builder.with_error_callback(on_fault).open_sink_or_fallback())
             .map_err(|error| unopened(&error, wanted))?;
         sink.log_on_drop(false);
         let rate = sink.config().sample_rate();
-        let (mixer, source, reference) = tapped(rate);
+        let (mixer, mut source, reference) = tapped(rate);
+        source.life = Arc::clone(&life);
         let onset = Arc::clone(&source.onset);
         sink.mixer().add(source);
-        Ok(Self { sink: Some(sink), rate, mixer, reference: Some(reference), onset, lost })
+        Ok(Self { sink: Some(sink), rate, mixer, reference: Some(reference), onset, life })
     }
 
     /// Whether the device went away.
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Relaxed)
+        self.life.is_lost()
     }
 
     /// When the first sound of the latest utterance was handed to the device.
@@ -194,7 +207,7 @@ impl Speaker {
             player: Arc::new(Player::connect_new(&self.mixer)),
             rate: self.rate,
             state: Arc::default(),
-            lost: Arc::clone(&self.lost),
+            life: Arc::clone(&self.life),
         }
     }
 
@@ -262,7 +275,7 @@ pub struct Playing {
     player: Arc<Player>,
     rate: NonZero<u32>,
     state: Arc<Mutex<State>>,
-    lost: Arc<AtomicBool>,
+    life: Arc<Life>,
 }
 
 impl Playing {
@@ -272,7 +285,7 @@ impl Playing {
     /// # Errors
     /// [`PlaybackError::Lost`] or [`PlaybackError::Rate`].
     pub fn append(&self, samples: &[i16], rate: u32) -> Result<(), PlaybackError> {
-        if self.lost.load(Ordering::Relaxed) {
+        if self.life.is_lost() {
             return Err(PlaybackError::Lost);
         }
         if samples.is_empty() {
@@ -334,7 +347,7 @@ impl Playing {
             if self.player.is_paused() {
                 deadline += LOOK;
             }
-            if self.lost.load(Ordering::Relaxed) || Instant::now() > deadline {
+            if self.life.is_lost() || Instant::now() > deadline {
                 return Err(PlaybackError::Lost);
             }
             if self.state().stopped {
@@ -344,7 +357,7 @@ impl Playing {
         }
         sleep(TAIL);
         // Nothing may be left because nothing could be appended.
-        if self.lost.load(Ordering::Relaxed) { Err(PlaybackError::Lost) } else { Ok(()) }
+        if self.life.is_lost() { Err(PlaybackError::Lost) } else { Ok(()) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -368,19 +381,19 @@ mod tests {
 
     #[test]
     fn a_glitch_is_survived_and_a_lost_device_is_remembered() {
-        let lost = AtomicBool::new(false);
-        note_fault("loudspeaker", &StreamFault::new(ErrorKind::Xrun), &GLITCHES, &lost);
-        assert!(!lost.load(Ordering::Relaxed));
-        note_fault("loudspeaker", &StreamFault::new(ErrorKind::DeviceNotAvailable), &GLITCHES, &lost);
-        assert!(lost.load(Ordering::Relaxed));
+        let life = Life::default();
+        life.note("loudspeaker", &StreamFault::new(ErrorKind::Xrun), &GLITCHES);
+        assert!(!life.is_lost());
+        life.note("loudspeaker", &StreamFault::new(ErrorKind::DeviceNotAvailable), &GLITCHES);
+        assert!(life.is_lost());
     }
 
     /// An utterance whose device never asks for a sample.
     fn deaf() -> (Playing, rodio::queue::SourcesQueueOutput) {
         let (player, output) = Player::new();
         let rate = NonZero::new(48_000).unwrap();
-        let lost = Arc::default();
-        (Playing { player: Arc::new(player), rate, state: Arc::default(), lost }, output)
+        let (state, life) = (Arc::default(), Arc::default());
+        (Playing { player: Arc::new(player), rate, state, life }, output)
     }
 
     #[test]
@@ -398,7 +411,7 @@ mod tests {
     fn a_lost_device_ends_the_wait() {
         let (playing, _output) = deaf();
         playing.append(&[1_000; 2_205], 22_050).unwrap();
-        playing.lost.store(true, Ordering::Relaxed);
+        playing.life.note("loudspeaker", &StreamFault::new(ErrorKind::DeviceNotAvailable), &GLITCHES);
         assert!(matches!(playing.wait(), Err(PlaybackError::Lost)));
         assert_eq!((playing.heard(), playing.state().pieces), (0, 1), "what was not heard is known still");
         assert!(matches!(playing.append(&[1], 22_050), Err(PlaybackError::Lost)));
@@ -413,7 +426,7 @@ mod tests {
         let mut copy = Vec::new();
         assert_eq!(source.by_ref().take(480).filter(|sample| *sample != 0.0).count(), 0);
         let player = Arc::new(Player::connect_new(&input));
-        let playing = Playing { player, rate, state: Arc::default(), lost: Arc::default() };
+        let playing = Playing { player, rate, state: Arc::default(), life: Arc::default() };
         playing.set_volume(0.5);
         playing.append(&[16_384; 4_800], 48_000).unwrap();
         let played: Vec<f32> = source.by_ref().take(9_600).collect();

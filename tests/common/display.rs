@@ -228,6 +228,9 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("The kiosk's log:\n{}", self.log());
+        }
         // As systemd does it, so that the engines end too.
         let _ = Command::new("kill").arg(self.program.id().to_string()).status();
         let deadline = Instant::now() + Duration::from_secs(5);

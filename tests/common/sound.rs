@@ -119,6 +119,13 @@ impl SoundCard {
 
 impl Drop for SoundCard {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            for what in ["sinks", "sink-inputs", "source-outputs"] {
+                let listed = Command::new("pactl").args(["list", what]).envs(self.variables()).output();
+                let listed = listed.map(|done| String::from_utf8_lossy(&done.stdout).into_owned());
+                eprintln!("The card's {what}:\n{}", listed.unwrap_or_default());
+            }
+        }
         self.unplug();
     }
 }
