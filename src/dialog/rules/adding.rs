@@ -54,6 +54,10 @@ pub(super) fn added(clause: &Clause, context: &Context) -> Option<Tool> {
         }
         return listed(&spoken(&rest), context, Asking::Not);
     }
+    // "We'll be over for dinner": what somebody does is not what they take.
+    if DOING.is_match(&text) {
+        return None;
+    }
     // "Where is the Canvas Go! Plus card?": a name with a mark in it, in a question.
     if clause.asks && !ASKED_FOR.is_match(&text) {
         return None;
@@ -66,6 +70,12 @@ pub(super) fn added(clause: &Clause, context: &Context) -> Option<Tool> {
 static ASKED_FOR: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"\b(?:(?:can|could|may|might|would|will) (?:i|we|you)|(?:give|get|grab|pass|bring) (?:me|us)|let (?:me|us)|(?:i|we) (?:will|would|want|need))\b",
+    )
+});
+
+static DOING: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"^(?:\w+ )*?(?:i|we) will (?:just )?(?:be|go|see|come|do|look|let|call|meet|wait|think|ask|leave|start|check|tell|pay|show|help|say|know|find|miss|stay|give|talk) ",
     )
 });
 

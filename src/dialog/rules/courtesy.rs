@@ -49,7 +49,7 @@ pub(super) static COURTESIES: LazyLock<Vec<Rule<Tool>>> = LazyLock::new(|| {
             |_, _| Some(Tool::Goodbye),
         ),
         rule(
-            r"^(?:how are you(?: .*)?|how is it going|are you (?:a |an )?(?:real|human|robot|machine|ai|person|computer|alive|there|listening|okay)\b.*|what is your name|who are you|who made you|do you (?:sleep|dream|like|love|have feelings)\b.*|tell me (?:a joke|something funny|a story)|sing .*|i (?:love|like|hate) you|will you marry me|you are (?:\w+ )*(?:great|nice|funny|stupid|useless|smart|awesome|helpful|the best|an idiot|cute|slow|wrong|annoying|amazing)\b.*|shut up|(?:nice|pleased) to meet you|how old are you|where are you from|is (?:anyone|anybody|someone) (?:there|in there)|what is the weather.*|are you serious)$",
+            r"^(?:how are you(?: .*)?|how is it going|are you (?:a |an )?(?:real|human|robot|machine|ai|person|computer|alive|there|listening|okay)\b.*|what is your name|who are you|who made you|do you (?:sleep|dream|like|love|have feelings)\b.*|tell me (?:a joke|something funny|a story)|sing .*|i (?:love|like|hate) you|will you marry me|you are (?:\w+ )*(?:great|nice|funny|stupid|useless|smart|awesome|helpful|the best|an idiot|cute|slow|wrong|annoying|amazing)\b.*|shut up|(?:nice|pleased) to meet you|how old are you|where are you from|is (?:anyone|anybody|someone) (?:there|in there)|what is the weather.*|what (?:is (?:the|today)(?: \w+)? (?:date|day|time)(?: .*)?|(?:day|date|time) is it(?: .*)?)|are you serious)$",
             |_, _| Some(Tool::SmallTalk),
         ),
         rule(

@@ -51,7 +51,7 @@ static WHOLE: LazyLock<Vec<Rule<Tool>>> = LazyLock::new(|| {
             },
         ),
         rule(
-            r"^(?:clear|empty|delete|reset|wipe|cancel|drop|scrap|remove|erase) (?:out )?(?:my |the |our |this )*(?:whole |entire |full |shopping )*(?:list|cart|basket|order|everything|all|trolley|lot)\b|^start (?:all )?(?:over|again|from scratch)\b|^(?:remove|take|delete|cancel|scrap) (?:everything|it all|them all|all of (?:it|them|that))(?: off| out| away)?(?: (?:my|the) list)?$|^new (?:list|order)$",
+            r"^(?:clear|empty|delete|reset|wipe|cancel|drop|scrap|remove|erase) (?:out )?(?:my |the |our |this )*(?:whole |entire |full |shopping )*(?:list|cart|basket|order|everything|trolley|lot)\b|^(?:clear|empty|delete|reset|wipe|cancel|drop|scrap|remove|erase) (?:out )?all(?: (?:of|from|off|on|in) .*| (?:my |the )?(?:items|things|lines|products|entries|articles|stuff))?$|^start (?:all )?(?:over|again|from scratch)\b|^(?:remove|take|delete|cancel|scrap) (?:everything|it all|them all|all of (?:it|them|that))(?: off| out| away)?(?: (?:my|the) list)?$|^new (?:list|order)$",
             |_, _| Some(Tool::ClearList),
         ),
         rule(
