@@ -7,6 +7,7 @@ use super::folders::{Folders, worker};
 use super::lookup::Shelves;
 use super::meaning::searched_by_meaning;
 use super::mouth::{Mouth, Utterance};
+use super::sessions::{Sessions, Talked};
 use super::turn::{Aids, Answer, Command, Event, Turn};
 use crate::dialog::classifier::{Classifier, Hunch};
 use crate::dialog::context::Context;
@@ -26,7 +27,7 @@ use crate::store::{AlertKind, Catalog, CatalogInfo, Edition, EmbedError, SearchR
 use crate::voice::echo::Noise;
 use anyhow::{Context as _, Result};
 use jiff::{Timestamp, Zoned};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -39,6 +40,9 @@ pub enum Input {
     Recording(PathBuf),
     /// What was done on the screen, as the call that it means.
     Touch(Box<Tool>),
+    /// What was said in the turn before and was gone on with, as a whole: it counts in the
+    /// place of that turn.
+    Again(String),
 }
 
 /// One request for a turn.
@@ -56,9 +60,6 @@ pub struct Request {
 
 /// Longest text that is taken, in bytes.
 pub const MAX_TEXT: usize = 4000;
-
-/// Most conversations kept at a time; the oldest one goes first.
-const MAX_SESSIONS: usize = 1000;
 
 /// Which parts of the assistant a run needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,11 +110,6 @@ impl Shop {
 
 /// Most products of a counter whose names are told from the menu's.
 const COUNTER: usize = 500;
-
-#[derive(Default)]
-struct Sessions {
-    contexts: HashMap<String, (Context, Instant)>,
-}
 
 impl Assistant {
     /// Opens what `parts` name. The language model is optional: without its file
@@ -245,7 +241,11 @@ impl Assistant {
     ) -> Result<(TurnReport, Option<Utterance>)> {
         let started = Instant::now();
         let mut timings = Timings::default();
-        let context = self.context(request.session.as_deref());
+        let context = match &request.input {
+            Input::Again(_) => self.context_before(request.session.as_deref()),
+            _ => self.context(request.session.as_deref()),
+        };
+        let before = context.clone();
         let shop = tokio::task::block_in_place(|| self.shop());
         let aids = Aids { classifier: self.classifier.is_some(), model: self.model.is_some() };
         let mut turn = Turn::new(context, shop.info.currency, aids);
@@ -277,7 +277,7 @@ impl Assistant {
         let transcript = turn.words().to_owned();
         let context = turn.into_context();
         let order = context.order.clone();
-        self.remember(request, context, &answer);
+        self.remember(request, Talked { context, before }, &answer);
         let main = answer.main().context("a turn has a step")?;
         let (intent, tier) = (main.understanding.tool.intent(), main.understanding.tier);
         let tool = main.understanding.tool.report();
@@ -319,7 +319,7 @@ impl Assistant {
 
     async fn listen(&self, input: &Input, menu: &Menu, timings: &mut Timings) -> Result<Event> {
         match input {
-            Input::Text(text) => {
+            Input::Text(text) | Input::Again(text) => {
                 let size = text.len();
                 anyhow::ensure!(size <= MAX_TEXT, "the text has {size} bytes; at most {MAX_TEXT} are read");
                 Ok(Event::Words(text.trim().to_owned()))
@@ -389,14 +389,12 @@ impl Assistant {
     /// Keeps the conversation of a session that is under way, however long ago its last
     /// turn was.
     pub fn keep(&self, session: &str) {
-        if let Some((_, used)) = self.sessions().contexts.get_mut(session) {
-            *used = Instant::now();
-        }
+        self.sessions().keep(session);
     }
 
     /// Erases the conversation of a session.
     pub fn forget(&self, session: &str) {
-        self.sessions().contexts.remove(session);
+        self.sessions().forget(session);
     }
 
     fn look_up(&self, shop: &Shop, tool: Tool, context: &Context) -> Event {
@@ -458,13 +456,17 @@ impl Assistant {
     }
 
     pub(super) fn context(&self, session: Option<&str>) -> Context {
+        self.talked(session).context
+    }
+
+    /// As it was before the latest turn.
+    pub(super) fn context_before(&self, session: Option<&str>) -> Context {
+        self.talked(session).before
+    }
+
+    fn talked(&self, session: Option<&str>) -> Talked {
         let idle = Duration::from_secs(u64::from(self.settings.dialog.idle_seconds));
-        let mut sessions = self.sessions();
-        sessions.contexts.retain(|_, (_, used)| used.elapsed() < idle);
-        session
-            .and_then(|id| sessions.contexts.get(id))
-            .map(|(context, _)| context.clone())
-            .unwrap_or_default()
+        session.and_then(|id| self.sessions().get(id, idle)).unwrap_or_default()
     }
 
     /// Raises an alert that somebody of the shop must acknowledge.
@@ -479,20 +481,14 @@ impl Assistant {
         }
     }
 
-    fn remember(&self, request: &Request, context: Context, answer: &Answer) {
+    fn remember(&self, request: &Request, talked: Talked, answer: &Answer) {
         let Some(session) = request.session.as_deref() else { return };
-        let mut sessions = self.sessions();
         let is_goodbye = answer.steps.last().is_some_and(|step| step.understanding.tool == Tool::Goodbye);
         if is_goodbye && !request.stays {
-            sessions.contexts.remove(session);
-            return;
+            self.sessions().forget(session);
+        } else {
+            self.sessions().put(session, talked);
         }
-        if sessions.contexts.len() >= MAX_SESSIONS {
-            let oldest =
-                sessions.contexts.iter().min_by_key(|(_, (_, used))| *used).map(|(id, _)| id.clone());
-            oldest.and_then(|id| sessions.contexts.remove(&id));
-        }
-        sessions.contexts.insert(session.to_owned(), (context, Instant::now()));
     }
 }
 

@@ -28,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Spoken {
     /// Its times count from the last voiced sample, as the microphone's thread heard it.
     pub report: TurnReport,
+    /// It counts in the place of the one before, which was taken before its end.
+    pub again: bool,
     /// When that was, from the start of the recording.
     pub voiced: Duration,
 }
@@ -49,10 +51,10 @@ impl Mind for Ears {
         self.assistant.hear(&sound).await.ok()
     }
 
-    async fn read(&self, words: String) -> (Reading, Vec<Sku>) {
+    async fn read(&self, before: Option<String>, words: String) -> (Reading, Vec<Sku>) {
         let (assistant, session) = (Arc::clone(&self.assistant), self.session.clone());
         let read = tokio::task::spawn_blocking(move || {
-            let glimpse = assistant.glimpse(Some(&session), &words);
+            let glimpse = assistant.glimpse(Some(&session), before.as_deref(), &words);
             (glimpse.reading, glimpse.found.into_iter().map(|product| product.sku).collect())
         });
         read.await.unwrap_or_default()
@@ -107,10 +109,15 @@ pub async fn converse(
             None => break,
             Some(Told::Show(shown)) => view = shown,
             Some(Told::Found(skus)) => trace.found(&skus),
-            Some(Told::Asked { words, moments }) => {
+            Some(Told::Asked { words, again, moments }) => {
                 trace.asked(moments);
-                let report = answer(assistant, session, words, &mut trace).await?;
-                spoken.push(Spoken { report, voiced: moments.spoken.saturating_duration_since(began) });
+                let input = if again { Input::Again(words) } else { Input::Text(words) };
+                let report = answer(assistant, session, input, &mut trace).await?;
+                spoken.push(Spoken {
+                    report,
+                    again,
+                    voiced: moments.spoken.saturating_duration_since(began),
+                });
                 conversation.answered(false);
             }
             Some(_) => {}
@@ -120,13 +127,7 @@ pub async fn converse(
 }
 
 /// Takes a turn, with its times.
-async fn answer(
-    assistant: &Assistant,
-    session: &str,
-    words: String,
-    trace: &mut Trace,
-) -> Result<TurnReport> {
-    let input = Input::Text(words);
+async fn answer(assistant: &Assistant, session: &str, input: Input, trace: &mut Trace) -> Result<TurnReport> {
     let request = Request { id: None, input, session: Some(session.to_owned()), speak: true, stays: true };
     let asked = Instant::now();
     let (mut report, utterance) = assistant.turn(&request, |_, _| {}).await?;

@@ -21,6 +21,7 @@ pub mod pictures;
 pub mod reports;
 pub mod search;
 pub mod service;
+mod sessions;
 pub mod speech_service;
 pub mod talk;
 pub mod turn;

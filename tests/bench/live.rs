@@ -196,7 +196,7 @@ impl Bench {
                 deadline: Duration::from_secs(30),
             };
             llm.complete(request).await.expect("it is completed");
-            let glimpse = tokio::task::block_in_place(|| self.assistant.glimpse(None, &words));
+            let glimpse = tokio::task::block_in_place(|| self.assistant.glimpse(None, None, &words));
             cards.push(FIXED_SILENCE + millis(started.elapsed()));
             let reply = format!(
                 "I found {}. Anything else?",
@@ -258,10 +258,20 @@ impl Bench {
         let before = std::mem::replace(&mut self.settings.listening.follow_up_seconds, 60);
         let head = open(order);
         let mut report = json!({});
-        for (kind, folder) in [("noise", "noise"), ("bystanders", "speech")] {
+        let shopper = loudness(&head);
+        for (kind, folder, quieter) in [
+            ("noise", "noise", None),
+            ("bystanders", "speech", Some(0.0)),
+            ("bystanders, 6 dB quieter", "speech", Some(6.0)),
+            ("bystanders, 12 dB quieter", "speech", Some(12.0)),
+        ] {
             let mut pieces: Vec<Vec<f32>> = vec![Vec::new()];
             for path in files(&data.join(folder)) {
-                let sound = open(&path);
+                let mut sound = open(&path);
+                if let Some(quieter) = quieter {
+                    let gain = 10.0_f32.powf((shopper - quieter - loudness(&sound)) / 20.0);
+                    sound.iter_mut().for_each(|sample| *sample = (*sample * gain).clamp(-1.0, 1.0));
+                }
                 for part in sound.chunks(40 * LISTENING_RATE as usize) {
                     let full = pieces.last().map_or(0, Vec::len) + part.len() > 45 * LISTENING_RATE as usize;
                     if full {
@@ -313,6 +323,17 @@ impl Bench {
         println!("\nIdle and listening: {:.1} % of a core", 100.0 * share);
         json!({"share_of_a_core": share})
     }
+}
+
+/// Of what is voiced, in dB of full scale: the windows of 32 ms that are no more than 20 dB
+/// quieter than the loudest.
+fn loudness(samples: &[f32]) -> f32 {
+    let power =
+        |window: &[f32]| window.iter().map(|sample| sample * sample).sum::<f32>() / window.len() as f32;
+    let all: Vec<f32> = samples.chunks(512).map(power).collect();
+    let most = all.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+    let voiced: Vec<f32> = all.into_iter().filter(|power| *power > most / 100.0).collect();
+    10.0 * (voiced.iter().sum::<f32>() / voiced.len().max(1) as f32).max(1e-9).log10()
 }
 
 /// Processor time of this process.

@@ -68,9 +68,10 @@ pub enum Spoken {
     Found(Vec<Card>),
     /// How loud they are, 0 to 1.
     Level(f32),
-    /// These words are their turn.
+    /// These words are their turn; `again`: in the place of the turn before.
     Asked {
         words: String,
+        again: bool,
         moments: talk::driver::Moments,
     },
 }
@@ -125,6 +126,8 @@ pub enum Command {
     Welcome,
     /// A turn by words.
     Ask(Ticket, String),
+    /// The same, in the place of the turn before.
+    AskAgain(Ticket, String),
     /// A turn by a call that was touched.
     Call(Ticket, Box<Tool>),
     /// Changes the line of the list that is `line`, by so many pieces; `None`: takes it off.

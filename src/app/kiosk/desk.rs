@@ -394,6 +394,7 @@ impl Desk {
                 });
             }
             Command::Ask(ticket, words) => self.queue(ticket, Job::Turn(ticket, Input::Text(words))),
+            Command::AskAgain(ticket, words) => self.queue(ticket, Job::Turn(ticket, Input::Again(words))),
             Command::Call(ticket, tool) => self.queue(ticket, Job::Turn(ticket, Input::Touch(tool))),
             Command::Edit { ticket, line, by } => self.queue(ticket, Job::Edit(ticket, line, by)),
             Command::Browse(ticket, browse) => {

@@ -150,9 +150,15 @@ impl Hands {
     /// What words would mean, and the first cards of what they are about. For a thread that
     /// may block.
     #[must_use]
-    pub fn glimpse(&self, visit: u64, words: &str, most: usize) -> (Reading, Vec<Card>) {
+    pub fn glimpse(
+        &self,
+        visit: u64,
+        before: Option<&str>,
+        words: &str,
+        most: usize,
+    ) -> (Reading, Vec<Card>) {
         let session = State::session(visit);
-        let Glimpse { reading, mut found } = self.assistant.glimpse(Some(&session), words);
+        let Glimpse { reading, mut found } = self.assistant.glimpse(Some(&session), before, words);
         found.truncate(most);
         let cards = |shelves: &Shelves<'_>| goods(shelves, all(found)).into_iter().map(|good| good.card);
         (reading, self.assistant.shelves(None, |shelves| cards(shelves).collect()))

@@ -32,9 +32,14 @@ impl State {
                 let level = if is_shown { (level * LEVELS).round() / LEVELS } else { 0.0 };
                 (self.screen.chrome.level, self.screen.listening.level) = (level, level);
             }
-            Spoken::Asked { words, .. } => {
+            Spoken::Asked { words, again, .. } => {
                 self.is_there();
-                let commands = self.ask(words);
+                let mut commands = self.ask(words);
+                for command in commands.iter_mut().filter(|_| again) {
+                    if let Command::Ask(ticket, words) = command {
+                        *command = Command::AskAgain(*ticket, std::mem::take(words));
+                    }
+                }
                 self.spoken_turn = Some(self.turn);
                 return commands;
             }

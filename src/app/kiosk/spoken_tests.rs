@@ -39,10 +39,14 @@ impl Kiosk {
     }
 
     fn asks(&mut self, words: &str) -> Vec<Command> {
+        self.says(words, false)
+    }
+
+    fn says(&mut self, words: &str, again: bool) -> Vec<Command> {
         self.shows(talk::Ear::Thinking, words);
         let now = Instant::now();
         let moments = Moments { spoken: now, heard: now, asked: now };
-        self.spoken(Spoken::Asked { words: words.into(), moments })
+        self.spoken(Spoken::Asked { words: words.into(), again, moments })
     }
 
     fn wait(&mut self, time: Duration) {
@@ -131,10 +135,30 @@ fn silence_after_the_call_leads_back() {
 }
 
 #[test]
+fn what_was_gone_on_with_is_asked_in_the_place_of_its_first_half() {
+    let mut kiosk = Kiosk::hearing();
+    kiosk.touch(Touch::Spoke);
+    let first = kiosk.asks("a latte");
+    let second = kiosk.says("a latte with soy milk", true);
+    assert_eq!(second, [Command::AskAgain(ticket(&second), "a latte with soy milk".into())]);
+    // The answer to half a sentence is not said.
+    let half = Event::Answered(ticket(&first), Box::new(turned(Intent::Order, true, &["a"], 1)));
+    assert_eq!(kiosk.event(half), []);
+    let whole = Event::Answered(ticket(&second), Box::new(turned(Intent::Order, true, &["a"], 1)));
+    let commands = kiosk.event(whole);
+    assert!(commands.contains(&Command::Answered(true)), "{commands:?}");
+}
+
+#[test]
 fn every_way_off_the_listening_page_stops_the_listening() {
-    for touch in
-        [Touch::Cancelled, Touch::Back, Touch::Typed, Touch::Opened(good("a").card.sku), Touch::Ended]
-    {
+    for touch in [
+        Touch::Cancelled,
+        Touch::Back,
+        Touch::Typed,
+        Touch::Opened(good("a").card.sku),
+        Touch::Scanned("4006381333931".into()),
+        Touch::Ended,
+    ] {
         let mut kiosk = Kiosk::hearing();
         kiosk.touch(Touch::Spoke);
         assert!(kiosk.touch(touch.clone()).contains(&Command::Leave), "{touch:?}");

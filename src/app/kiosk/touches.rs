@@ -276,7 +276,13 @@ impl State {
         if matches!(self.screen.chrome.page, Page::Attract) {
             self.begin(None);
         }
-        self.browse(Browse::Scanned(code))
+        let mut commands = Vec::new();
+        // Who holds a product to the scanner says no more.
+        if self.screen.chrome.page == Page::Listening {
+            commands.push(Command::Leave);
+        }
+        commands.extend(self.browse(Browse::Scanned(code)));
+        commands
     }
 
     fn add(&mut self, sku: &Sku) -> Vec<Command> {

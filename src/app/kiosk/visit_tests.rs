@@ -121,7 +121,10 @@ pub(super) fn ticket(commands: &[Command]) -> Ticket {
     commands
         .iter()
         .find_map(|command| match command {
-            Command::Ask(ticket, _) | Command::Call(ticket, _) | Command::Browse(ticket, _) => Some(*ticket),
+            Command::Ask(ticket, _)
+            | Command::AskAgain(ticket, _)
+            | Command::Call(ticket, _)
+            | Command::Browse(ticket, _) => Some(*ticket),
             _ => None,
         })
         .unwrap()
@@ -462,7 +465,10 @@ fn no_order_of_touches_breaks_a_visit() {
             }
         };
         open.extend(commands.iter().filter_map(|command| match command {
-            Command::Ask(ticket, _) | Command::Call(ticket, _) | Command::Browse(ticket, _) => Some(*ticket),
+            Command::Ask(ticket, _)
+            | Command::AskAgain(ticket, _)
+            | Command::Call(ticket, _)
+            | Command::Browse(ticket, _) => Some(*ticket),
             _ => None,
         }));
         open.truncate(20);

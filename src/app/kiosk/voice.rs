@@ -15,6 +15,7 @@ use anyhow::{Context as _, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 /// Most cards that are shown of what was found for words that are not said to the end.
 const SHOWN: usize = 3;
@@ -36,9 +37,10 @@ impl Mind for Ears {
         told(self.hands.assistant.hear(&sound).await)
     }
 
-    async fn read(&self, words: String) -> (Reading, Vec<Card>) {
+    async fn read(&self, before: Option<String>, words: String) -> (Reading, Vec<Card>) {
         let (hands, visit) = (self.hands.clone(), self.visit.load(Ordering::SeqCst));
-        let read = tokio::task::spawn_blocking(move || hands.glimpse(visit, &words, SHOWN));
+        let read =
+            tokio::task::spawn_blocking(move || hands.glimpse(visit, before.as_deref(), &words, SHOWN));
         read.await.unwrap_or_default()
     }
 }
@@ -71,7 +73,7 @@ pub(super) fn begin(
         let spoken = match told {
             Told::Show(view) => Spoken::View(view),
             Told::Found(cards) => Spoken::Found(cards),
-            Told::Asked { words, moments } => Spoken::Asked { words, moments },
+            Told::Asked { words, again, moments } => Spoken::Asked { words, again, moments },
             Told::Hears(open) => {
                 tracing::info!("the microphone is {}", if open { "open" } else { "gone" });
                 hears.store(open, Ordering::SeqCst);
@@ -95,8 +97,12 @@ pub(super) fn begin(
             Told::GoOn => return loudspeaker.iter().for_each(|own| own.go_on()),
             Told::Hush => return loudspeaker.iter().for_each(|own| own.silence()),
         };
-        if events.try_send(Event::Spoken { visit: number, spoken }).is_err() {
-            tracing::warn!("the kiosk's loop is far behind; something of a spoken turn is lost");
+        if let Err(TrySendError::Full(event)) = events.try_send(Event::Spoken { visit: number, spoken }) {
+            // The kiosk's loop is far behind: the conversation does not wait for it.
+            let events = events.clone();
+            tokio::spawn(async move {
+                let _ = events.send(event).await;
+            });
         }
     };
     let start = |told: Box<dyn FnMut(listener::Told) + Send>| {

@@ -30,8 +30,13 @@ pub trait Mind: Send + Sync + 'static {
     /// The words of an utterance that is likely over; `None`: they could not be heard.
     fn hear(&self, sound: Utterance) -> impl Future<Output = Option<String>> + Send;
 
-    /// What words are about. Changes nothing.
-    fn read(&self, words: String) -> impl Future<Output = (Reading, Self::Found)> + Send;
+    /// What words are about; `before`: those of the turn before, which they may go on with.
+    /// Changes nothing.
+    fn read(
+        &self,
+        before: Option<String>,
+        words: String,
+    ) -> impl Future<Output = (Reading, Self::Found)> + Send;
 }
 
 /// What is told to whoever runs the conversation.
@@ -48,9 +53,10 @@ pub enum Told<F> {
     Hold,
     GoOn,
     Hush,
-    /// These words are the shopper's turn.
+    /// These words are the shopper's turn; `again`: in the place of the turn before.
     Asked {
         words: String,
+        again: bool,
         moments: Moments,
     },
     /// Whether there is a microphone.
@@ -273,13 +279,8 @@ impl<M: Mind, T: FnMut(Told<M::Found>)> Driver<M, T> {
             Command::Draft(clip) => self.hear(clip, true),
             Command::Hear(clip) => self.hear(clip, false),
             Command::GiveUp => self.give_up(),
-            Command::Read(clip, words) => {
-                let (mind, done) = (Arc::clone(&self.mind), self.done.clone());
-                tokio::spawn(async move {
-                    let (reading, found) = mind.read(words).await;
-                    let _ = done.send(Done::Read(clip, reading, found)).await;
-                });
-            }
+            Command::Read(clip, words) => self.read(clip, None, words),
+            Command::ReadOn { clip, before, words } => self.read(clip, Some(before), words),
             Command::ShowFound(clip) => {
                 if let Some((_, found)) = self.found.take_if(|(of, _)| *of == clip) {
                     (self.told)(Told::Found(found));
@@ -291,15 +292,8 @@ impl<M: Mind, T: FnMut(Told<M::Found>)> Driver<M, T> {
                 self.listener.set_speaks(false);
                 (self.told)(Told::Hush);
             }
-            Command::Ask(words) => {
-                let now = Instant::now();
-                let moments = Moments {
-                    spoken: self.spoken.unwrap_or(now),
-                    heard: self.heard.unwrap_or(now),
-                    asked: now,
-                };
-                (self.told)(Told::Asked { words, moments });
-            }
+            Command::Ask(words) => self.ask(words, false),
+            Command::AskAgain(words) => self.ask(words, true),
             Command::Show(view) => (self.told)(Told::Show(view)),
         }
     }
@@ -317,6 +311,21 @@ impl<M: Mind, T: FnMut(Told<M::Found>)> Driver<M, T> {
             let _ = done.send(Done::Heard(clip, words)).await;
         });
         self.work = Some(task.abort_handle());
+    }
+
+    fn read(&self, clip: Clip, before: Option<String>, words: String) {
+        let (mind, done) = (Arc::clone(&self.mind), self.done.clone());
+        tokio::spawn(async move {
+            let (reading, found) = mind.read(before, words).await;
+            let _ = done.send(Done::Read(clip, reading, found)).await;
+        });
+    }
+
+    fn ask(&mut self, words: String, again: bool) {
+        let asked = Instant::now();
+        let moments =
+            Moments { spoken: self.spoken.unwrap_or(asked), heard: self.heard.unwrap_or(asked), asked };
+        (self.told)(Told::Asked { words, again, moments });
     }
 
     fn give_up(&mut self) {

@@ -5,7 +5,8 @@
 //! While somebody speaks, drafts of their words are looked up so that cards are there when
 //! they stop. The first pause is taken for the end: its sound is heard for good at once, and
 //! how whole its words are decides how long the silence must last. Whoever goes on speaking
-//! makes a draft of it.
+//! makes a draft of it; whoever goes on after the end was taken makes the turn anew, of all
+//! that was said.
 
 use super::terms::{Call, Clip, Command, Ear, Event, Manner, Reading, View, Wholeness};
 use std::time::Duration;
@@ -35,6 +36,8 @@ struct Utterance {
     /// The latest clip of those before it, and the latest whose words are known.
     floor: Clip,
     known: Clip,
+    /// The words of the turn before, which ended so shortly before that this may go on with it.
+    before: Option<String>,
     /// Some of its words were about the shop.
     is_promising: bool,
     /// The sound of its latest pause, while that lasts or was the end.
@@ -52,6 +55,9 @@ struct Utterance {
 const HOLD: Duration = Duration::from_secs(3);
 /// What takes longer hangs: an utterance with its hearing, or an answer before it is said.
 const LONGEST: Duration = Duration::from_secs(60);
+/// What is said so soon after an end was taken may have been meant to go on: longer than
+/// most hesitate in mid-sentence.
+const GOES_ON: Duration = Duration::from_millis(1500);
 /// Failed attempts in a row after which touch is suggested.
 const FAILURES: u8 = 2;
 
@@ -75,6 +81,8 @@ pub struct Talk {
     held: Option<Duration>,
     deaf: bool,
     failures: u8,
+    /// The latest turn's words, and when they were taken for whole.
+    asked: Option<(String, Duration)>,
     /// How loud who called it was, in dB of full scale.
     shopper: Option<f32>,
     /// What is heard, as it is heard.
@@ -97,6 +105,7 @@ impl Talk {
             held: None,
             deaf: false,
             failures: 0,
+            asked: None,
             shopper: None,
             words: String::new(),
             view: View::default(),
@@ -171,12 +180,13 @@ impl Talk {
             }
             Event::Heard(clip, words) => self.heard(clip, words),
             Event::Read(clip, reading) => self.read(clip, reading),
-            Event::Answered { speaks } => {
-                if self.is_answering() && !speaks {
-                    return self.open();
-                }
+            Event::Answered { speaks: false } if self.is_answering() => self.open(),
+            Event::Answered { speaks: true } if matches!(self.mode, Mode::Open { .. }) => {
+                // The end of what was hushed was taken for this answer's.
+                self.mode = Mode::Answering { since: self.now };
                 Vec::new()
             }
+            Event::Answered { .. } => Vec::new(),
             Event::Speaks(speaks) => {
                 // One that was hushed ends late.
                 let spoke = std::mem::replace(&mut self.speaks, speaks);
@@ -251,7 +261,11 @@ impl Talk {
             self.held = Some(self.now);
             commands.push(Command::Hold);
         }
-        self.utterance = Some(Utterance { since: self.now, floor: self.latest, ..Utterance::default() });
+        let is_called = matches!(self.mode, Mode::Called { .. });
+        let is_soon = |at: Duration| !is_called && self.now.saturating_sub(at) < GOES_ON;
+        let before = self.asked.as_ref().filter(|(_, at)| is_soon(*at)).map(|(words, _)| words.clone());
+        self.utterance =
+            Some(Utterance { since: self.now, floor: self.latest, before, ..Utterance::default() });
         self.words.clear();
         commands.push(Command::Patience(self.patience()));
         commands
@@ -307,7 +321,10 @@ impl Talk {
             return if for_good { self.conclude() } else { Vec::new() };
         }
         self.words.clone_from(&words);
-        vec![Command::Read(clip, words)]
+        match utterance.before.clone() {
+            Some(before) => vec![Command::ReadOn { clip, before, words }],
+            None => vec![Command::Read(clip, words)],
+        }
     }
 
     fn read(&mut self, clip: Clip, reading: Reading) -> Vec<Command> {
@@ -315,7 +332,7 @@ impl Talk {
         if clip <= utterance.floor || clip < utterance.known {
             return Vec::new();
         }
-        utterance.is_promising |= reading.is_addressed;
+        utterance.is_promising |= reading.is_addressed || reading.goes_on;
         let mut commands = vec![Command::ShowFound(clip)];
         if utterance.pause == Some(clip) {
             utterance.reading = Some(reading);
@@ -343,23 +360,30 @@ impl Talk {
         let Some(reading) = utterance.reading else { return Vec::new() };
         let was_called = matches!(self.mode, Mode::Called { .. });
         // A voice from further away than the shopper's is somebody else's.
+        let before = utterance.before.as_deref().filter(|_| reading.goes_on);
         let is_near = self.shopper.is_none_or(|shopper| utterance.loudness > shopper - FURTHER);
         if was_called {
             self.shopper = Some(utterance.loudness);
-        } else if !reading.is_addressed || !is_near {
+        } else if !(reading.is_addressed || before.is_some()) || !is_near {
             let mut commands = self.forget_utterance();
             commands.extend(self.go_on());
             return commands;
         }
-        let words = words.clone();
+        let (words, again) = match before {
+            Some(before) => (together(before, words), true),
+            None => (words.clone(), false),
+        };
         let mut commands = Vec::new();
-        if self.speaks || self.held.is_some() {
+        // Also what is only about to be said, where it answers half a sentence.
+        if self.speaks || self.held.is_some() || again {
             commands.push(Command::Hush);
         }
         (self.speaks, self.held, self.failures) = (false, None, 0);
         self.utterance = None;
         self.mode = Mode::Answering { since: self.now };
-        commands.push(Command::Ask(words));
+        self.asked = Some((words.clone(), self.now));
+        self.words.clone_from(&words);
+        commands.push(if again { Command::AskAgain(words) } else { Command::Ask(words) });
         commands
     }
 
@@ -408,7 +432,7 @@ impl Talk {
         if self.mode != Mode::Closed {
             commands.push(Command::Listen(false));
         }
-        self.mode = Mode::Closed;
+        (self.mode, self.asked) = (Mode::Closed, None);
         self.failures = 0;
         commands
     }
@@ -463,4 +487,11 @@ impl Talk {
             noisy: self.failures >= FAILURES,
         }
     }
+}
+
+/// Two pieces of a sentence as one; Whisper ends each as if it were whole.
+#[must_use]
+pub fn together(before: &str, words: &str) -> String {
+    let before = before.trim_end().trim_end_matches(['.', '?', '!', ',', '…', '-', '–', '—']);
+    format!("{} {}", before.trim_end(), words.trim_start())
 }

@@ -20,9 +20,10 @@ fn manner() -> Manner {
     }
 }
 
-const WHOLE: Reading = Reading { wholeness: Wholeness::Whole, is_addressed: true };
-const BROKEN: Reading = Reading { wholeness: Wholeness::Broken, is_addressed: true };
-const BESIDE: Reading = Reading { wholeness: Wholeness::Whole, is_addressed: false };
+const WHOLE: Reading = Reading { wholeness: Wholeness::Whole, is_addressed: true, goes_on: false };
+const BROKEN: Reading = Reading { wholeness: Wholeness::Broken, ..WHOLE };
+const BESIDE: Reading = Reading { is_addressed: false, ..WHOLE };
+const GOES_ON: Reading = Reading { goes_on: true, ..BESIDE };
 
 /// As loud as the shopper's voice always is.
 fn ended(clip: Option<Clip>) -> Event {
@@ -74,7 +75,12 @@ impl Script {
     fn says(&mut self, clip: Clip, words: &str, reading: Reading) -> Vec<Command> {
         self.on(Event::Began);
         assert!(self.on(Event::Paused(clip)).contains(&Command::Hear(clip)));
-        assert_eq!(self.heard(clip, words), [Command::Read(clip, words.into())]);
+        let read = self.heard(clip, words);
+        let reads = |own: &Command| match own {
+            Command::Read(own, _) | Command::ReadOn { clip: own, .. } => *own == clip,
+            _ => false,
+        };
+        assert!(read.len() == 1 && reads(&read[0]), "{read:?}");
         self.on(Event::Read(clip, reading));
         self.on(ended(None))
     }
@@ -89,6 +95,80 @@ impl Script {
         assert_eq!(script.view.ear, Ear::Open);
         script
     }
+}
+
+#[test]
+fn who_goes_on_before_the_answer_is_heard_has_said_one_sentence() {
+    let mut script = Script::called();
+    assert_eq!(script.says(1, "Can I get a latte?", WHOLE), [Command::Ask("Can I get a latte?".into())]);
+    script.on(Event::Answered { speaks: true });
+    script.after(Duration::from_millis(400), Event::Began);
+    assert_eq!(script.on(Event::Paused(2)), [Command::Hear(2)]);
+    let before = "Can I get a latte?".to_owned();
+    let on = Command::ReadOn { clip: 2, before, words: "with soy milk".into() };
+    assert_eq!(script.heard(2, "with soy milk"), [on]);
+    script.on(Event::Read(2, GOES_ON));
+    let whole = "Can I get a latte with soy milk";
+    assert_eq!(script.on(ended(None)), [Command::Hush, Command::AskAgain(whole.into())]);
+    assert_eq!((script.view.words.as_str(), script.view.ear), (whole, Ear::Thinking));
+    // And again.
+    script.after(Duration::from_millis(400), Event::Began);
+    script.on(Event::Paused(3));
+    let on = Command::ReadOn { clip: 3, before: whole.into(), words: "and sugar".into() };
+    assert_eq!(script.heard(3, "and sugar"), [on]);
+    script.on(Event::Read(3, GOES_ON));
+    let whole = format!("{whole} and sugar");
+    assert_eq!(script.on(ended(None)), [Command::Hush, Command::AskAgain(whole)]);
+}
+
+#[test]
+fn words_of_their_own_are_a_turn_of_their_own_however_soon() {
+    let mut script = Script::answering();
+    script.after(Duration::from_millis(400), Event::Began);
+    script.on(Event::Paused(2));
+    script.heard(2, "two bananas");
+    script.on(Event::Read(2, WHOLE));
+    assert_eq!(script.on(ended(None)), [Command::Hush, Command::Ask("two bananas".into())]);
+    // What is neither is nobody's.
+    script.after(Duration::from_millis(400), Event::Began);
+    script.on(Event::Paused(3));
+    script.heard(3, "did you lock the car");
+    script.on(Event::Read(3, BESIDE));
+    assert_eq!(script.on(ended(None)), []);
+}
+
+#[test]
+fn the_late_end_of_what_was_hushed_does_not_end_the_next_answer() {
+    let mut script = Script::answering();
+    script.says(2, "two bananas", WHOLE);
+    script.on(Event::Speaks(true));
+    script.on(Event::Speaks(false));
+    script.on(Event::Answered { speaks: true });
+    script.on(Event::Speaks(true));
+    script.now += Duration::from_secs(30);
+    assert_eq!(script.on(Event::Tick), [], "it is heard for as long as it speaks");
+    assert_eq!(script.on(Event::Began)[0], Command::Hold);
+}
+
+#[test]
+fn what_is_said_later_or_after_a_tap_goes_on_with_nothing() {
+    let mut script = Script::answering();
+    script.after(Duration::from_millis(1600), Event::Began);
+    script.on(Event::Paused(2));
+    assert_eq!(script.heard(2, "with sugar"), [Command::Read(2, "with sugar".into())]);
+    let mut script = Script::answering();
+    script.on(Event::Called(Call::Tapped));
+    script.after(Duration::from_millis(200), Event::Began);
+    script.on(Event::Paused(2));
+    assert_eq!(script.heard(2, "with sugar"), [Command::Read(2, "with sugar".into())]);
+    // Nor with what was said before the shopper turned away.
+    let mut script = Script::answering();
+    script.on(Event::Left);
+    script.on(Event::Called(Call::Tapped));
+    script.on(ended(None));
+    script.on(Event::Began);
+    script.on(Event::Paused(2));
+    assert_eq!(script.heard(2, "with sugar"), [Command::Read(2, "with sugar".into())]);
 }
 
 #[test]

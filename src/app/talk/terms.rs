@@ -36,6 +36,8 @@ pub struct Reading {
     pub wholeness: Wholeness,
     /// They are about the shop, so they are meant for the kiosk also where nobody called it.
     pub is_addressed: bool,
+    /// They go on with the turn before: both together are what was meant.
+    pub goes_on: bool,
 }
 
 /// Whether more words are to be expected.
@@ -99,6 +101,12 @@ pub enum Command {
     GiveUp,
     /// Looks up what the words of a clip are about.
     Read(Clip, String),
+    /// The same, where they came so soon after the turn before that they may go on with it.
+    ReadOn {
+        clip: Clip,
+        before: String,
+        words: String,
+    },
     /// What was found for a clip is shown.
     ShowFound(Clip),
     /// Stops the loudspeaker for as long as it is not known whether this is an interruption.
@@ -109,6 +117,8 @@ pub enum Command {
     Hush,
     /// The words are the shopper's turn.
     Ask(String),
+    /// The turn before is taken back: the words, its own among them, count in its place.
+    AskAgain(String),
     Show(View),
 }
 
