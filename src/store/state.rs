@@ -14,7 +14,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const FILE: &str = "state.db";
 
 /// `AISS`.
-const SCHEMA: Schema = Schema { application_id: 0x4149_5353, steps: &[&[STEP_1], &[STEP_2], &[STEP_3]] };
+const SCHEMA: Schema =
+    Schema { application_id: 0x4149_5353, steps: &[&[STEP_1], &[STEP_2], &[STEP_3], &[STEP_4]] };
 
 // Corrections in the order they were made; `revision` grows with each change to
 // them, so that the catalog can tell which it shows.
@@ -52,6 +53,31 @@ CREATE TABLE feedback (
     useful INTEGER NOT NULL,
     reason TEXT
 ) STRICT;
+";
+
+// What head office is to be told; `cost` is what a row counts of the outbox's size.
+const STEP_4: &str = "
+CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id BLOB NOT NULL UNIQUE,
+    lane TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    made_at TEXT NOT NULL,
+    body TEXT NOT NULL,
+    cost INTEGER NOT NULL
+) STRICT;
+CREATE INDEX outbox_lane ON outbox (lane, seq);
+CREATE INDEX outbox_least ON outbox (priority, seq);
+CREATE TABLE outbox_size (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    bytes INTEGER NOT NULL
+) STRICT;
+INSERT INTO outbox_size (id, bytes) VALUES (1, 0);
+CREATE TABLE outbox_dropped (
+    kind TEXT PRIMARY KEY,
+    count INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// All corrections, in the order they were made, with their revision.
