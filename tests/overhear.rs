@@ -86,6 +86,7 @@ async fn a_sentence_that_goes_on_counts_in_the_place_of_its_first_half() {
         ("Can I get a latte?", "with soy milk", true),
         ("Can I get a light roast?", "Iced mocha with some sugar.", true),
         ("Can I have a large", "cappuccino please", true),
+        ("I want a dark roast 16", "ounce mocha with whole milk", true),
         ("Do you have any?", "Oat milk.", true),
         ("Do you have milk?", "without lactose", false),
         ("Can I get a latte?", "And two bananas.", false),

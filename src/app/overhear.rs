@@ -155,7 +155,7 @@ fn goes_on(words: &str, before: &Ahead, alone: &Ahead, whole: &Ahead) -> bool {
                 None => true,
             };
             let is_part = is_part || !alone.glimpse.reading.is_addressed;
-            is_part && lines.len() <= first.0 + second.0 && others.len() <= first.1
+            is_part && lines.len() <= (first.0 + second.0).max(1) && others.len() <= first.1
         }
         _ => false,
     }

@@ -9,7 +9,8 @@
 //! | nonsense | turns taken of noise and of bystanders while it listens on |
 //! | idle | processor time while it listens and nobody speaks |
 //!
-//! $AISLE_LIVE_PARTS picks parts; $AISLE_LIVE_CLIPS limits the clips (the first by hash of
+//! $AISLE_LIVE_PARTS picks parts, $AISLE_LIVE_PAUSES pauses, $AISLE_LIVE_NONSENSE (parted by
+//! semicolons) kinds of nonsense; $AISLE_LIVE_CLIPS limits the clips (the first by hash of
 //! their names, the development half only).
 
 #![allow(clippy::expect_used, clippy::panic)] // A measurement that cannot run shall stop.
@@ -72,8 +73,7 @@ fn main() {
 async fn run() {
     let data =
         PathBuf::from(std::env::var_os("AISLE_EVAL_DATA").expect("AISLE_EVAL_DATA names the test data"));
-    let wanted = std::env::var("AISLE_LIVE_PARTS").unwrap_or_default();
-    let part = |name: &str| wanted.is_empty() || wanted.split(',').any(|own| own == name);
+    let part = |name: &str| picked("AISLE_LIVE_PARTS", name, ',');
     let most = std::env::var("AISLE_LIVE_CLIPS").map_or(CLIPS, |most| most.parse().expect("a number"));
     let store = tempfile::tempdir().expect("a temporary folder");
     import(STORE, store.path());
@@ -216,7 +216,8 @@ impl Bench {
     async fn pauses(&mut self, clips: &[Case]) -> Value {
         println!("\nPauses put into {} clips:", clips.len());
         let mut report = json!({});
-        for pause in std::iter::once(0).chain(PAUSES) {
+        let chosen = |pause: &u64| picked("AISLE_LIVE_PAUSES", &pause.to_string(), ',');
+        for pause in std::iter::once(0).chain(PAUSES).filter(chosen) {
             let (mut cut, mut waits, mut right) = (0, Vec::new(), 0);
             for case in clips {
                 let mut samples = open(&case.clip);
@@ -238,6 +239,15 @@ impl Bench {
                     let mut score = Score::default();
                     score.judge(case, &serde_json::to_value(&last.report).expect("a report is JSON"));
                     right += score.orders_right;
+                    if std::env::var_os("AISLE_EVAL_SHOW").is_some() && score.orders_right == 0 {
+                        for turn in &turns {
+                            let report = &turn.report;
+                            println!(
+                                "      {:?} again: {} -> {:?}",
+                                report.transcript, turn.again, report.order
+                            );
+                        }
+                    }
                 }
             }
             let mean = waits.iter().sum::<f64>() / waits.len().max(1) as f64;
@@ -264,7 +274,10 @@ impl Bench {
             ("bystanders", "speech", Some(0.0)),
             ("bystanders, 6 dB quieter", "speech", Some(6.0)),
             ("bystanders, 12 dB quieter", "speech", Some(12.0)),
-        ] {
+        ]
+        .into_iter()
+        .filter(|(kind, ..)| picked("AISLE_LIVE_NONSENSE", kind, ';'))
+        {
             let mut pieces: Vec<Vec<f32>> = vec![Vec::new()];
             for path in files(&data.join(folder)) {
                 let mut sound = open(&path);
@@ -323,6 +336,12 @@ impl Bench {
         println!("\nIdle and listening: {:.1} % of a core", 100.0 * share);
         json!({"share_of_a_core": share})
     }
+}
+
+/// Whether `name` is among those that a variable picks; without it, all are.
+fn picked(variable: &str, name: &str, between: char) -> bool {
+    let wanted = std::env::var(variable).unwrap_or_default();
+    wanted.is_empty() || wanted.split(between).any(|own| own == name)
 }
 
 /// Of what is voiced, in dB of full scale: the windows of 32 ms that are no more than 20 dB

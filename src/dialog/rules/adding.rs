@@ -75,7 +75,7 @@ static ASKED_FOR: LazyLock<Regex> = LazyLock::new(|| {
 
 static DOING: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"^(?:\w+ )*?(?:i|we) will (?:just )?(?:be|go|see|come|do|look|let|call|meet|wait|think|ask|leave|start|check|tell|pay|show|help|say|know|find|miss|stay|give|talk) ",
+        r"^(?:\w+ )*?(?:i|we) will (?:just )?(?:be|see|come|let|call|meet|wait|think|ask|tell|pay|say|know|stay|talk) ",
     )
 });
 
