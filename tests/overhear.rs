@@ -30,6 +30,7 @@ fn what_is_about_the_shop_is_for_the_kiosk_and_the_rest_is_not() {
         "Two bananas, please.",
         "What time do you close?",
         "Oat milk.",
+        "Bananas.",
         "Can I have a single-shot coffee with a bit of sugar and milk?",
         "Could I have two large iced vanilla lattes with oat milk and one hot mocha with extra whipped cream?",
     ] {
@@ -40,6 +41,7 @@ fn what_is_about_the_shop_is_for_the_kiosk_and_the_rest_is_not() {
     for words in [
         "cancel all timers",
         "What's the date?",
+        "Bananna.",
         "I'll be back in two minutes.",
         "We'll be over for greater.",
         "Is the garage door open?",

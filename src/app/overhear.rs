@@ -18,6 +18,8 @@ use crate::engines::EngineError;
 
 /// Most words that somebody says to a kiosk without having called it; others tell stories.
 const REQUEST: usize = 12;
+/// Letters of the shortest word that says something.
+const SHORTEST: usize = 3;
 /// One word in so many of a long order may be none that the menu knows.
 const BESIDES: usize = 8;
 /// Most words of what counts as a name by itself: "the dark roast coffee beans".
@@ -179,10 +181,28 @@ fn is_addressed(words: &str, main: &Step, menu: &Menu) -> bool {
             // What a shop does not do is asked of it seldom, and said beside it often.
             Intent::Refuse | Intent::SmallTalk => false,
             Intent::Greeting | Intent::Goodbye | Intent::Confirm | Intent::Decline => count <= NAME,
-            Intent::Find => certainty >= Certainty::Asked || (certainty == Certainty::Named && count <= NAME),
+            Intent::Find => {
+                let is_name = || certainty == Certainty::Named && count <= NAME && is_to_the_letter(main);
+                certainty >= Certainty::Asked || is_name()
+            }
             _ => certainty >= Certainty::Asked,
         };
     is_understood(main) && (is_request || is_spelt_out(words, main, menu))
+}
+
+/// Whether what was found has all words of the search, and none had to be guessed.
+fn is_to_the_letter(main: &Step) -> bool {
+    let Tool::FindProducts { query, .. } = &main.understanding.tool else { return true };
+    let Some(best) = main.findings.found.first() else { return false };
+    let texts = std::iter::once(best.product.label())
+        .chain(best.product.synonyms.iter().cloned())
+        .chain(best.product.category.iter().cloned());
+    let known: Vec<String> =
+        texts.flat_map(|text| words::words(&text)).map(|word| words::stem(&word)).collect();
+    words::words(query)
+        .iter()
+        .filter(|word| word.chars().count() >= SHORTEST)
+        .all(|word| known.contains(&words::stem(word)))
 }
 
 /// Whether words are an order of drinks, with little else in them; it may be a long one.
