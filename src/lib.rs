@@ -17,6 +17,7 @@
 //! | [`feeds`] | catalog files to records |
 //! | [`engines`] | the worker protocol and the supervision of both engines |
 //! | [`voice`] | recordings, voice activity, speech output |
+//! | [`sync`] | head office over MQTT: messages, signatures, packing, the connection |
 //! | [`view`] | the screen: Slint adapters, one a page |
 //! | [`app`] | the turn as a pure state machine, and the loop that runs it |
 //!
@@ -31,5 +32,6 @@ pub mod feeds;
 pub mod models;
 pub mod settings;
 pub mod store;
+pub mod sync;
 pub mod view;
 pub mod voice;

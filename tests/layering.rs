@@ -8,11 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down, as in lib.rs.
-const LAYERS: [&str; 10] =
-    ["domain", "settings", "dialog", "store", "models", "feeds", "engines", "voice", "view", "app"];
+const LAYERS: [&str; 11] =
+    ["domain", "settings", "dialog", "store", "models", "feeds", "engines", "voice", "sync", "view", "app"];
 
 /// Crates and the folders or files of src that may name them.
-const ROOMS: [(&str, &[&str]); 27] = [
+const ROOMS: [(&str, &[&str]); 31] = [
     ("slint", &["view/"]),
     ("i_slint_core", &["view/"]),
     ("aisle_ui", &["view/"]),
@@ -39,7 +39,11 @@ const ROOMS: [(&str, &[&str]); 27] = [
     ("html5gum", &["feeds/"]),
     ("encoding_rs", &["feeds/"]),
     ("flate2", &["feeds/"]),
-    ("zstd", &["feeds/"]),
+    ("zstd", &["feeds/", "sync/"]),
+    ("rumqttc", &["sync/mqtt/"]),
+    ("rustls", &["sync/"]),
+    ("rustls_native_certs", &["sync/tls.rs"]),
+    ("ed25519_dalek", &["sync/sign.rs"]),
 ];
 
 fn sources() -> BTreeMap<String, String> {

@@ -1,0 +1,83 @@
+//! Head office over MQTT: what passes between it and the kiosks, who may say it, how content
+//! is packed, and the connection itself. All but [`mqtt`] and [`tls`] is pure: values in,
+//! values out.
+//!
+//! ```text
+//! topics    names of topics, and what a kiosk hears and writes
+//! wire      the messages, their limits; samples and schemas
+//! sign      envelope and signature      keys     which keys count, and how they change
+//! accept    verified, newer than seen   digest   SHA-256 as messages write it
+//! root      canonical rows, one digest  pack     chunks and snapshots
+//! delta     changed rows                plan     the cheapest way to the newest bundle
+//! mqtt      the connection              tls      who the broker must be, and who one is
+//! ```
+//!
+//! # Topics
+//! All stand below `aisle/v1/{tenant}/` and are MQTT 5 with quality of service 1. Names are 1 to
+//! 32 of a-z, 0-9, `-` and `_`. Each kind of message has a JSON Schema of its name in
+//! `src/sync/schemas`; a test compares this table with the code and the schemas with the types.
+//!
+//! | topic | kind | way | retained | signed by | at most |
+//! |---|---|---|---|---|---|
+//! | `keys` | keys | down | yes | root | 64 KiB |
+//! | `g/{group}/catalog/manifest` | manifest | down | yes | catalog | 120 KiB |
+//! | `g/{group}/catalog/c/{sha256}` | chunk | down | yes | - | 96 KiB |
+//! | `s/{store}/price/{shard}` | price | down | yes | live | 96 KiB |
+//! | `s/{store}/stock/{shard}` | stock | down | yes | live | 96 KiB |
+//! | `s/{store}/recall` | recall | down | yes | live | 96 KiB |
+//! | `k/{store}/{kiosk}/status` | status | up | yes | - | 8 KiB |
+//! | `k/{store}/{kiosk}/telemetry` | telemetry | up | no | - | 64 KiB |
+//! | `k/{store}/{kiosk}/inventory` | inventory | up | no | - | 64 KiB |
+//! | `k/{store}/{kiosk}/order` | order | up | no | - | 64 KiB |
+//! | `k/{store}/{kiosk}/result` | outcome | up | no | - | 64 KiB |
+//! | `k/{store}/{kiosk}/ack` | ack | down | no | - | 32 KiB |
+//! | `k/{store}/{kiosk}/commands` | commands | down | yes | command | 32 KiB |
+//! | `k/{store}/{kiosk}/loyalty` | loyalty | up | no | - | 1 KiB |
+//! | `k/{store}/{kiosk}/loyalty/reply` | loyalty_reply | down | no | - | 32 KiB |
+//! | `k/{store}/{kiosk}/pos` | sale | within | no | - | 64 KiB |
+//!
+//! *up* is from a kiosk to head office, *down* the other way, *within* from the store's point of
+//! sale to its kiosk. The broker lets a kiosk write below `k/{store}/{kiosk}/` only, and nobody
+//! but head office anywhere else; see [`topics::Site`].
+//!
+//! # Rules
+//! - **State goes down, not events.** Each message from head office holds all that counts now and
+//!   is retained: who was away for three days needs the last one of each topic and no queue.
+//!   Prices and counts are cumulative since a version of the catalog, split into shards by
+//!   [`wire::live::shard_of`]. An empty recall lifts all, an empty list of commands asks nothing.
+//! - **Signed** is what makes a kiosk do something: see [`sign`] for the envelope, [`keys`] for
+//!   who may sign, [`accept`] for what is refused as old, expired or replayed. The payload is the
+//!   header line (`envelope.json`), a line feed, and the body. `keys` holds a chain: all key
+//!   lists, each sealed like this, oldest first, with a line feed between two.
+//! - **A chunk** is raw bytes. Its topic is its SHA-256, which a signed manifest names; chunks
+//!   that no manifest names any more are cleared. See [`pack`] and [`delta`] for what they hold.
+//! - **Nothing goes up without being acknowledged end to end.** Batches come from the outbox of
+//!   `state.db`; head office answers with the ids of the events that it has written down, and
+//!   only then are they forgotten. An event that comes twice has the same id and counts once.
+//!   The broker's own acknowledgement deletes nothing.
+//! - **Status** is retained. The last will takes its place with `online` false; it names the
+//!   connection that it was made for, so that a late will does not bury a newer connection.
+//! - **Loyalty** carries a response topic (`loyalty/reply`), correlation data of 16 random bytes
+//!   and a message expiry of 5 seconds. It is not retained, stored or logged on either side.
+//! - **A sale** comes over MQTT with the user property `authorization`, `Bearer` and the store's
+//!   token, or over local HTTP with the header of that name; the body is the same.
+//! - **Versions.** `v1` in the topic is the version of all messages. Fields may be added, and are
+//!   passed over by who does not know them. A kind of event, command or recall that is not known
+//!   is refused by its id, and the rest of its message is taken; anywhere else an unknown word
+//!   refuses the whole message.
+
+pub mod accept;
+pub mod delta;
+pub mod digest;
+pub mod keys;
+pub mod mqtt;
+pub mod pack;
+pub mod plan;
+pub mod root;
+pub mod sign;
+pub mod tls;
+pub mod topics;
+pub mod wire;
+
+#[cfg(test)]
+mod schemas_tests;
