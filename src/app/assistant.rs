@@ -456,17 +456,19 @@ impl Assistant {
     }
 
     pub(super) fn context(&self, session: Option<&str>) -> Context {
-        self.talked(session).context
+        self.of_session(session, |talked| &talked.context)
     }
 
     /// As it was before the latest turn.
     pub(super) fn context_before(&self, session: Option<&str>) -> Context {
-        self.talked(session).before
+        self.of_session(session, |talked| &talked.before)
     }
 
-    fn talked(&self, session: Option<&str>) -> Talked {
+    fn of_session(&self, session: Option<&str>, part: impl Fn(&Talked) -> &Context) -> Context {
         let idle = Duration::from_secs(u64::from(self.settings.dialog.idle_seconds));
-        session.and_then(|id| self.sessions().get(id, idle)).unwrap_or_default()
+        session
+            .and_then(|id| self.sessions().get(id, idle).map(|talked| part(talked).clone()))
+            .unwrap_or_default()
     }
 
     /// Raises an alert that somebody of the shop must acknowledge.

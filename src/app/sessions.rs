@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const MOST: usize = 1000;
 
 /// What was talked about.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub(super) struct Talked {
     pub context: Context,
     /// As it was before the latest turn.
@@ -23,9 +23,9 @@ pub(super) struct Sessions {
 
 impl Sessions {
     /// What a session talked about; all that were left alone for `idle` are forgotten.
-    pub(super) fn get(&mut self, session: &str, idle: Duration) -> Option<Talked> {
+    pub(super) fn get(&mut self, session: &str, idle: Duration) -> Option<&Talked> {
         self.all.retain(|_, (_, used)| used.elapsed() < idle);
-        self.all.get(session).map(|(talked, _)| talked.clone())
+        self.all.get(session).map(|(talked, _)| talked)
     }
 
     pub(super) fn put(&mut self, session: &str, talked: Talked) {

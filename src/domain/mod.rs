@@ -3,6 +3,7 @@
 //! here imports another module of the crate.
 
 pub mod correction;
+pub mod digest;
 pub mod gtin;
 pub mod moment;
 pub mod money;

@@ -37,6 +37,7 @@ mod stats;
 mod vectors;
 mod words;
 
+pub use crate::domain::digest::Digest;
 pub use alerts::{Alert, AlertKind};
 pub use catalog::{Catalog, CatalogInfo, CatalogVersion, CorrectionError, Edition, Vocabulary};
 pub use corrections::Corrected;
@@ -48,6 +49,6 @@ pub use import::{ImportError, ImportLimits, ImportReport};
 pub use meaning::{DIMENSIONS, EmbedError, Embedding, Encoder, EncoderError};
 pub use outbox::{Lane, NewEvent, OutboxState, Priority, Waiting};
 pub use ranking::{SIGNALS, Signals};
-pub use records::{Digest, Entry, Feed, FeedError, Header, LineError, Progress, Record};
+pub use records::{Entry, Feed, FeedError, Header, LineError, Progress, Record};
 pub use search::{Hit, MAX_QUERY_CHARS, SearchOutcome, SearchRequest};
 pub use stats::CatalogStats;

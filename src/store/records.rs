@@ -2,6 +2,7 @@
 //! line, from whatever format a feed knows. Plain types and the [`Feed`] trait;
 //! never reads a file itself.
 
+use crate::domain::digest::Digest;
 use crate::domain::{Area, Currency, OptionGroup, Point, Product};
 use std::fmt;
 use std::path::PathBuf;
@@ -51,22 +52,6 @@ impl fmt::Display for LineError {
 pub struct Progress {
     pub read: u64,
     pub total: u64,
-}
-
-/// SHA-256 of a catalog file, shown in hexadecimal.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Digest(pub [u8; 32]);
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
 }
 
 /// A catalog file being read: an iterator of records or line errors, in bounded

@@ -66,9 +66,10 @@
 //!   is refused by its id, and the rest of its message is taken; anywhere else an unknown word
 //!   refuses the whole message.
 
+pub use crate::domain::digest;
+
 pub mod accept;
 pub mod delta;
-pub mod digest;
 pub mod keys;
 pub mod mqtt;
 pub mod pack;

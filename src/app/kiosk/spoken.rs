@@ -34,14 +34,12 @@ impl State {
             }
             Spoken::Asked { words, again, .. } => {
                 self.is_there();
-                let mut commands = self.ask(words);
-                for command in commands.iter_mut().filter(|_| again) {
-                    if let Command::Ask(ticket, words) = command {
-                        *command = Command::AskAgain(*ticket, std::mem::take(words));
-                    }
-                }
+                let ticket = self.asking();
                 self.spoken_turn = Some(self.turn);
-                return commands;
+                return vec![match again {
+                    true => Command::AskAgain(ticket, words),
+                    false => Command::Ask(ticket, words),
+                }];
             }
         }
         Vec::new()

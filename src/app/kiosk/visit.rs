@@ -238,11 +238,15 @@ impl State {
     }
 
     pub(super) fn ask(&mut self, words: String) -> Vec<Command> {
+        vec![Command::Ask(self.asking(), words)]
+    }
+
+    /// For a turn by words that is to be asked.
+    pub(super) fn asking(&mut self) -> Ticket {
         // A yes that is touched meanwhile would answer whatever is asked by then.
         self.screen.list.question = None;
         self.refresh();
-        let ticket = self.busy();
-        vec![Command::Ask(ticket, words)]
+        self.busy()
     }
 
     pub(super) fn call(&mut self, tool: Tool) -> Vec<Command> {

@@ -1,4 +1,4 @@
-//! SHA-256 as messages write it: 64 lower-case hexadecimal digits. Never reads a file.
+//! SHA-256, written as 64 lower-case hexadecimal digits. Never reads a file.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,8 @@ impl From<Digest> for String {
 }
 
 /// Fills `out` from lower-case hexadecimal digits; false where there are not exactly as many.
-pub(super) fn unhex(text: &str, out: &mut [u8]) -> bool {
+#[must_use]
+pub fn unhex(text: &str, out: &mut [u8]) -> bool {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
@@ -77,13 +78,14 @@ pub(super) fn unhex(text: &str, out: &mut [u8]) -> bool {
 
 /// A digest of what is handed over piece by piece.
 #[derive(Clone, Default)]
-pub(super) struct Hasher(Sha256);
+pub struct Hasher(Sha256);
 
 impl Hasher {
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
+    #[must_use]
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }
