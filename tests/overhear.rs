@@ -6,7 +6,7 @@ mod common;
 
 use aisle::app::assistant::{Assistant, Input, Parts, Request};
 use aisle::app::folders::Folders;
-use aisle::app::talk::Wholeness;
+use aisle::app::talk::{Said, Wholeness};
 use aisle::domain::turn::OrderLine;
 use aisle::settings::Settings;
 use common::{Kiosk, models};
@@ -21,7 +21,7 @@ fn assistant(kiosk: &Kiosk) -> Assistant {
 fn what_is_about_the_shop_is_for_the_kiosk_and_the_rest_is_not() {
     let kiosk = Kiosk::with_demo_store();
     let assistant = assistant(&kiosk);
-    let is_for_it = |words: &str| assistant.glimpse(None, None, words).reading.is_addressed;
+    let is_for_it = |words: &str| assistant.glimpse(None, &Said::alone(words)).reading.is_addressed;
     let mut wrong = Vec::new();
     for words in [
         "Where is the oat milk?",
@@ -65,17 +65,17 @@ fn what_is_about_the_shop_is_for_the_kiosk_and_the_rest_is_not() {
 fn looking_ahead_finds_and_changes_nothing() {
     let kiosk = Kiosk::with_demo_store();
     let assistant = assistant(&kiosk);
-    let whole = assistant.glimpse(Some("a"), None, "can I get a light roast iced mocha");
+    let whole = assistant.glimpse(Some("a"), &Said::alone("can I get a light roast iced mocha"));
     assert_eq!(whole.reading.wholeness, Wholeness::Whole);
     assert_eq!(whole.found.first().unwrap().label(), "iced mocha");
-    let broken = assistant.glimpse(Some("a"), None, "can I get a light roast iced mocha with");
+    let broken = assistant.glimpse(Some("a"), &Said::alone("can I get a light roast iced mocha with"));
     assert_eq!(broken.reading.wholeness, Wholeness::Broken);
     assert_eq!(broken.found.first().unwrap().label(), "iced mocha", "cards come before the end");
-    let call = assistant.glimpse(Some("a"), None, "get me a human please");
+    let call = assistant.glimpse(Some("a"), &Said::alone("get me a human please"));
     assert!(call.reading.is_addressed);
     let alerts = kiosk.json(&["alerts", "list", "--json"]);
     assert_eq!(alerts["alerts"], serde_json::json!([]), "nobody was called");
-    let order = assistant.glimpse(Some("a"), None, "what is on my list");
+    let order = assistant.glimpse(Some("a"), &Said::alone("what is on my list"));
     assert!(order.found.is_empty(), "nothing was put on the list");
 }
 
@@ -99,13 +99,21 @@ async fn a_sentence_that_goes_on_counts_in_the_place_of_its_first_half() {
         ("What time do you close?", "with soy milk", false),
     ] {
         ask(&assistant, first, Input::Text(first.into())).await;
-        let glimpse = assistant.glimpse(Some(first), Some(first), second);
+        let glimpse = assistant.glimpse(Some(first), &Said::after(first, second));
         if glimpse.reading.goes_on != goes_on {
             wrong.push((first, second, glimpse.reading));
         }
         assistant.forget(first);
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    // A word that a pause cut, heard as one.
+    ask(&assistant, "a", Input::Text("I'd like a moe.".into())).await;
+    let said = Said {
+        whole: Some("I'd like a mocha please.".into()),
+        ..Said::after("I'd like a moe.", "Car, please.")
+    };
+    assert!(assistant.glimpse(Some("a"), &said).reading.goes_on);
+    assistant.forget("a");
     ask(&assistant, "a", Input::Text("two bananas please".into())).await;
     ask(&assistant, "a", Input::Text("Can I get a latte?".into())).await;
     let order = ask(&assistant, "a", Input::Again("Can I get a latte with soy milk".into())).await;

@@ -5,7 +5,7 @@
 use super::assistant::{Assistant, Input, Request, millis};
 use super::talk::driver::{Conversation, Mind, Told};
 use super::talk::trace::Trace;
-use super::talk::{Call, Ear, Manner, Reading, View};
+use super::talk::{Call, Ear, Manner, Reading, Said, View};
 use crate::domain::Sku;
 use crate::domain::turn::TurnReport;
 use crate::settings::{self, Settings};
@@ -51,10 +51,10 @@ impl Mind for Ears {
         self.assistant.hear(&sound).await.ok()
     }
 
-    async fn read(&self, before: Option<String>, words: String) -> (Reading, Vec<Sku>) {
+    async fn read(&self, said: Said) -> (Reading, Vec<Sku>) {
         let (assistant, session) = (Arc::clone(&self.assistant), self.session.clone());
         let read = tokio::task::spawn_blocking(move || {
-            let glimpse = assistant.glimpse(Some(&session), before.as_deref(), &words);
+            let glimpse = assistant.glimpse(Some(&session), &said);
             (glimpse.reading, glimpse.found.into_iter().map(|product| product.sku).collect())
         });
         read.await.unwrap_or_default()

@@ -3,9 +3,8 @@
 //! nothing, and asks no language model, which would come too late.
 
 use super::assistant::Assistant;
-use super::talk::Reading;
-use super::talk::taking::together;
 use super::talk::whole::wholeness;
+use super::talk::{Reading, Said};
 use super::turn::{Aids, Answer, Command, Event, Step, Turn};
 use crate::dialog::context::Context;
 use crate::dialog::menu::Menu;
@@ -63,15 +62,19 @@ impl Assistant {
         }
     }
 
-    /// What `words` would mean as the next turn of a session, or with `before`, the words of
+    /// What is said would mean as the next turn of a session, or together with the words of
     /// its latest turn, in the place of that. For a thread that may block.
     #[must_use]
-    pub fn glimpse(&self, session: Option<&str>, before: Option<&str>, words: &str) -> Glimpse {
-        let alone = self.look_ahead(&self.context(session), words);
-        let Some(before) = before else { return alone.glimpse };
+    pub fn glimpse(&self, session: Option<&str>, said: &Said) -> Glimpse {
+        let alone = self.look_ahead(&self.context(session), &said.words);
+        let Some((before, together)) = said.before.as_deref().zip(said.together()) else {
+            return alone.glimpse;
+        };
         let context = self.context_before(session);
-        let whole = self.look_ahead(&context, &together(before, words));
-        if goes_on(words, &self.look_ahead(&context, before), &alone, &whole) {
+        let whole = self.look_ahead(&context, &together);
+        // The turn before is looked up again only where both make sense together.
+        let is_part = || goes_on(&said.words, &self.look_ahead(&context, before), &alone, &whole);
+        if whole.tool.is_some() && is_part() {
             let reading = Reading { goes_on: true, ..whole.glimpse.reading };
             return Glimpse { reading, ..whole.glimpse };
         }

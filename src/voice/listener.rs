@@ -102,6 +102,16 @@ impl Sound for Replay {
 /// Sound of one utterance, 16 kHz mono.
 pub type Utterance = Arc<[i16]>;
 
+/// Two utterances that followed each other as one, without the silence between them, but for
+/// what is as short as within a sentence.
+#[must_use]
+pub fn joined(first: &[i16], second: &[i16]) -> Utterance {
+    // What comes before an utterance, less the windows that began it and its soft edge.
+    const EARLY: usize = (BEFORE - 5) * WINDOW;
+    let second = second.get(EARLY..).unwrap_or_default();
+    first.iter().chain(second).copied().collect()
+}
+
 /// What is told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Told {

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use ringbuf::traits::{Consumer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 use rodio::buffer::SamplesBuffer;
-use rodio::cpal::{Error as StreamFault, ErrorKind};
+use rodio::cpal::traits::DeviceTrait;
+use rodio::cpal::{BufferSize, Error as StreamFault, ErrorKind};
 use rodio::mixer::{Mixer, MixerSource, mixer};
 use rodio::source::Zero;
 use rodio::{ChannelCount, DeviceSinkBuilder, DeviceSinkError, MixerDeviceSink, Player, SampleRate, Source};
@@ -29,8 +30,13 @@ const LOOK: Duration = Duration::from_millis(10);
 /// A device that is this much behind has stopped for good.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How often a second the device asks for sound. It holds two such pieces, which sound on
+/// after a stop: who interrupts is to be heard at once, and a busy processor is not to be
+/// heard at all.
+const CALLS: u32 = 50;
+
 /// What may still sit in the device's own buffer when the last sample has been
-/// handed over: twice the 50 ms that are asked for.
+/// handed over: the two pieces, or more of a device that has its own idea of them.
 const TAIL: Duration = Duration::from_millis(100);
 
 /// Why nothing is heard.
@@ -164,13 +170,21 @@ impl Speaker {
         let _quiet = Quiet::begin();
         let wanted = device.map(str::to_owned);
         let found = find_output(device).ok_or_else(|| PlaybackError::NoDevice(wanted.clone()))?;
+        let piece = found.default_output_config().ok().map(|usual| (usual.sample_rate() / CALLS).max(1));
         let life = Arc::new(Life::default());
         let on_fault = {
             let life = Arc::clone(&life);
             move |fault: StreamFault| life.note("loudspeaker", &fault, &GLITCHES)
         };
         let mut sink = DeviceSinkBuilder::from_device(found)
-            .and_then(|builder| builder.with_error_callback(on_fault).open_sink_or_fallback())
+            .and_then(|builder| {
+                let builder = builder.with_error_callback(on_fault);
+                match piece {
+                    Some(piece) => builder.with_buffer_size(BufferSize::Fixed(piece)),
+                    None => builder,
+                }
+                .open_sink_or_fallback()
+            })
             .map_err(|error| unopened(&error, wanted))?;
         sink.log_on_drop(false);
         let rate = sink.config().sample_rate();

@@ -30,6 +30,7 @@ mod recordings;
 use aisle::app::assistant::{Assistant, Parts};
 use aisle::app::folders::{Folders, worker};
 use aisle::app::live::{Spoken, converse};
+use aisle::app::talk::Said;
 use aisle::dialog::prompt;
 use aisle::engines::{Address, CompletionRequest, Engine, EngineConfig, LanguageModel, Segment};
 use aisle::models::ModelDir;
@@ -196,7 +197,7 @@ impl Bench {
                 deadline: Duration::from_secs(30),
             };
             llm.complete(request).await.expect("it is completed");
-            let glimpse = tokio::task::block_in_place(|| self.assistant.glimpse(None, None, &words));
+            let glimpse = tokio::task::block_in_place(|| self.assistant.glimpse(None, &Said::alone(&*words)));
             cards.push(FIXED_SILENCE + millis(started.elapsed()));
             let reply = format!(
                 "I found {}. Anything else?",

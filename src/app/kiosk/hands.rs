@@ -11,7 +11,7 @@ use crate::app::assistant::{Assistant, Input, Request};
 use crate::app::doctor::Check;
 use crate::app::lookup::{Shelves, filters};
 use crate::app::overhear::Glimpse;
-use crate::app::talk::Reading;
+use crate::app::talk::{Reading, Said};
 use crate::dialog::constraint;
 use crate::dialog::context::Question;
 use crate::dialog::findings::Found;
@@ -150,15 +150,9 @@ impl Hands {
     /// What words would mean, and the first cards of what they are about. For a thread that
     /// may block.
     #[must_use]
-    pub fn glimpse(
-        &self,
-        visit: u64,
-        before: Option<&str>,
-        words: &str,
-        most: usize,
-    ) -> (Reading, Vec<Card>) {
+    pub fn glimpse(&self, visit: u64, said: &Said, most: usize) -> (Reading, Vec<Card>) {
         let session = State::session(visit);
-        let Glimpse { reading, mut found } = self.assistant.glimpse(Some(&session), before, words);
+        let Glimpse { reading, mut found } = self.assistant.glimpse(Some(&session), said);
         found.truncate(most);
         let cards = |shelves: &Shelves<'_>| goods(shelves, all(found)).into_iter().map(|good| good.card);
         (reading, self.assistant.shelves(None, |shelves| cards(shelves).collect()))

@@ -5,8 +5,8 @@ use super::command::{Event, Spoken};
 use super::hands::Hands;
 use super::loudspeaker::Loudspeaker;
 use crate::app::live::{attention, manner};
-use crate::app::talk::Reading;
 use crate::app::talk::driver::{Conversation, Mind, Told};
+use crate::app::talk::{Reading, Said};
 use crate::engines::EngineError;
 use crate::view::card::Card;
 use crate::voice::listener::{self, Listener, ReferenceSlot, Utterance};
@@ -37,10 +37,9 @@ impl Mind for Ears {
         told(self.hands.assistant.hear(&sound).await)
     }
 
-    async fn read(&self, before: Option<String>, words: String) -> (Reading, Vec<Card>) {
+    async fn read(&self, said: Said) -> (Reading, Vec<Card>) {
         let (hands, visit) = (self.hands.clone(), self.visit.load(Ordering::SeqCst));
-        let read =
-            tokio::task::spawn_blocking(move || hands.glimpse(visit, before.as_deref(), &words, SHOWN));
+        let read = tokio::task::spawn_blocking(move || hands.glimpse(visit, &said, SHOWN));
         read.await.unwrap_or_default()
     }
 }
@@ -93,7 +92,10 @@ pub(super) fn begin(
                 return;
             }
             // At once: nothing is to be decided about it.
-            Told::Hold => return loudspeaker.iter().for_each(|own| own.hold()),
+            Told::Hold => {
+                tracing::debug!("somebody may interrupt");
+                return loudspeaker.iter().for_each(|own| own.hold());
+            }
             Told::GoOn => return loudspeaker.iter().for_each(|own| own.go_on()),
             Told::Hush => return loudspeaker.iter().for_each(|own| own.silence()),
         };

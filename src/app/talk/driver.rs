@@ -1,10 +1,12 @@
 //! Carries out what turn taking decides: has sound heard and words looked up, one of each at
 //! a time, and passes on what the shopper is to see and the loudspeaker is to do. A task of
-//! its own; sound dies with the utterance.
+//! its own; sound dies with the utterance, or with the moment in which it may be gone on
+//! with.
 
 use super::taking::Talk;
-use super::terms::{Call, Clip, Command, Event, Manner, Reading, View};
-use crate::voice::listener::{Listener, Told as Heard, Utterance};
+use super::terms::{Call, Clip, Command, Event, Manner, Reading, Said, View};
+use crate::voice::LISTENING_RATE;
+use crate::voice::listener::{Listener, Told as Heard, Utterance, joined};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
@@ -18,6 +20,8 @@ const TICK: Duration = Duration::from_millis(100);
 const WAITING: usize = 256;
 /// Pieces of sound that may still be asked for: the latest growth and the latest pause.
 const CLIPS: usize = 2;
+/// Samples of the longest sound that Whisper hears as one: 30 s.
+const LONGEST: usize = 30 * LISTENING_RATE as usize;
 
 /// Who hears and understands.
 pub trait Mind: Send + Sync + 'static {
@@ -30,13 +34,8 @@ pub trait Mind: Send + Sync + 'static {
     /// The words of an utterance that is likely over; `None`: they could not be heard.
     fn hear(&self, sound: Utterance) -> impl Future<Output = Option<String>> + Send;
 
-    /// What words are about; `before`: those of the turn before, which they may go on with.
-    /// Changes nothing.
-    fn read(
-        &self,
-        before: Option<String>,
-        words: String,
-    ) -> impl Future<Output = (Reading, Self::Found)> + Send;
+    /// What was said is about. Changes nothing.
+    fn read(&self, said: Said) -> impl Future<Output = (Reading, Self::Found)> + Send;
 }
 
 /// What is told to whoever runs the conversation.
@@ -118,6 +117,8 @@ impl Conversation {
             clip: 0,
             found: None,
             work: None,
+            hearing: None,
+            asked: None,
             spoken: None,
             heard: None,
         };
@@ -160,7 +161,17 @@ impl Conversation {
 /// What an engine brought.
 enum Done<F> {
     Heard(Clip, Option<String>),
+    HeardWhole(Clip, Option<String>),
     Read(Clip, Reading, F),
+}
+
+/// How a clip is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Draft,
+    Good,
+    /// With the turn before, as one.
+    Whole,
 }
 
 struct Driver<M: Mind, T> {
@@ -176,6 +187,10 @@ struct Driver<M: Mind, T> {
     found: Option<(Clip, M::Found)>,
     /// The hearing under way.
     work: Option<AbortHandle>,
+    /// The sound that was heard for good last, and all of the latest turn's while it may be
+    /// gone on with.
+    hearing: Option<Utterance>,
+    asked: Option<Utterance>,
     /// When the last voiced sample of the utterance came, and its words.
     spoken: Option<Instant>,
     heard: Option<Instant>,
@@ -210,6 +225,10 @@ impl<M: Mind, T: FnMut(Told<M::Found>)> Driver<M, T> {
                         self.heard = Some(Instant::now());
                         Event::Heard(clip, words)
                     }
+                    Done::HeardWhole(clip, words) => {
+                        self.heard = Some(Instant::now());
+                        Event::HeardWhole(clip, words)
+                    }
                     Done::Read(clip, reading, found) => {
                         self.found = Some((clip, found));
                         Event::Read(clip, reading)
@@ -224,7 +243,10 @@ impl<M: Mind, T: FnMut(Told<M::Found>)> Driver<M, T> {
             }
             if !self.talk.is_engaged() {
                 self.clips.clear();
-                self.found = None;
+                (self.found, self.hearing) = (None, None);
+            }
+            if !self.talk.may_go_on() {
+                self.asked = None;
             }
         }
         self.give_up();
@@ -276,11 +298,11 @@ impl<M: Mind, T: FnMut(Told<M::Found>)> Driver<M, T> {
             Command::Listen(on) => self.listener.listen(on),
             Command::Patience(patience) => self.listener.set_patience(patience),
             Command::Finish => self.listener.finish(),
-            Command::Draft(clip) => self.hear(clip, true),
-            Command::Hear(clip) => self.hear(clip, false),
+            Command::Draft(clip) => self.hear(clip, Way::Draft),
+            Command::Hear(clip) => self.hear(clip, Way::Good),
+            Command::HearWhole(clip) => self.hear(clip, Way::Whole),
             Command::GiveUp => self.give_up(),
-            Command::Read(clip, words) => self.read(clip, None, words),
-            Command::ReadOn { clip, before, words } => self.read(clip, Some(before), words),
+            Command::Read(clip, said) => self.read(clip, said),
             Command::ShowFound(clip) => {
                 if let Some((_, found)) = self.found.take_if(|(of, _)| *of == clip) {
                     (self.told)(Told::Found(found));
@@ -299,29 +321,53 @@ impl<M: Mind, T: FnMut(Told<M::Found>)> Driver<M, T> {
     }
 
     /// Has a clip heard, in the place of what is being heard.
-    fn hear(&mut self, clip: Clip, as_draft: bool) {
+    fn hear(&mut self, clip: Clip, way: Way) {
         self.give_up();
         let Some(sound) = self.clips.iter().find(|(of, _)| *of == clip).map(|(_, sound)| Arc::clone(sound))
         else {
             return;
         };
+        let sound = match way {
+            Way::Draft => Some(sound),
+            Way::Good => Some(Arc::clone(self.hearing.insert(sound))),
+            Way::Whole => self.whole(&sound),
+        };
         let (mind, done) = (Arc::clone(&self.mind), self.done.clone());
         let task = tokio::spawn(async move {
-            let words = if as_draft { mind.draft(sound).await } else { mind.hear(sound).await };
-            let _ = done.send(Done::Heard(clip, words)).await;
+            let words = match sound {
+                Some(sound) if way == Way::Draft => mind.draft(sound).await,
+                Some(sound) => mind.hear(sound).await,
+                None => None,
+            };
+            let heard = match way {
+                Way::Whole => Done::HeardWhole(clip, words),
+                Way::Draft | Way::Good => Done::Heard(clip, words),
+            };
+            let _ = done.send(heard).await;
         });
         self.work = Some(task.abort_handle());
     }
 
-    fn read(&self, clip: Clip, before: Option<String>, words: String) {
+    /// The latest turn's sound and `sound` as one, where that is not too long.
+    fn whole(&self, sound: &Utterance) -> Option<Utterance> {
+        let before = self.asked.as_ref()?;
+        Some(joined(before, sound)).filter(|whole| whole.len() <= LONGEST)
+    }
+
+    fn read(&self, clip: Clip, said: Said) {
         let (mind, done) = (Arc::clone(&self.mind), self.done.clone());
         tokio::spawn(async move {
-            let (reading, found) = mind.read(before, words).await;
+            let (reading, found) = mind.read(said).await;
             let _ = done.send(Done::Read(clip, reading, found)).await;
         });
     }
 
     fn ask(&mut self, words: String, again: bool) {
+        let sound = self.hearing.take();
+        self.asked = match &sound {
+            Some(sound) if again => self.whole(sound),
+            _ => sound,
+        };
         let asked = Instant::now();
         let moments =
             Moments { spoken: self.spoken.unwrap_or(asked), heard: self.heard.unwrap_or(asked), asked };

@@ -10,6 +10,8 @@
 //! [`taking`] decides and does nothing; [`driver`] does and decides nothing. Neither knows a
 //! screen or a catalog: what words mean is asked of a [`driver::Mind`].
 
+#[cfg(test)]
+mod any_order_tests;
 pub mod driver;
 pub mod taking;
 #[cfg(test)]
@@ -18,4 +20,4 @@ pub mod terms;
 pub mod trace;
 pub mod whole;
 
-pub use terms::{Call, Ear, Manner, Reading, View, Wholeness};
+pub use terms::{Call, Ear, Manner, Reading, Said, View, Wholeness};

@@ -8,7 +8,7 @@
 //! makes a draft of it; whoever goes on after the end was taken makes the turn anew, of all
 //! that was said.
 
-use super::terms::{Call, Clip, Command, Ear, Event, Manner, Reading, View, Wholeness};
+use super::terms::{Call, Clip, Command, Ear, Event, Manner, Reading, Said, View, Wholeness};
 use std::time::Duration;
 
 /// Why it listens.
@@ -47,8 +47,21 @@ struct Utterance {
     /// The words of `pause`, once they are heard.
     words: Option<String>,
     reading: Option<Reading>,
+    /// What `pause` was heard as, together with the turn before.
+    whole: Whole,
     /// In dB of full scale, once it is over.
     loudness: f32,
+}
+
+/// Whether the turn before and a pause were heard as one.
+#[derive(Debug, Clone, PartialEq, Default)]
+enum Whole {
+    /// Nothing spoke for it yet.
+    #[default]
+    Apart,
+    Awaited,
+    /// As these words, or in vain.
+    Known(Option<String>),
 }
 
 /// How long the voice is held for somebody whose words promise nothing.
@@ -125,6 +138,13 @@ impl Talk {
         self.utterance.as_ref().is_some_and(|utterance| utterance.is_over)
     }
 
+    /// Whether what is being said, or will be in a moment, may go on with the latest turn.
+    #[must_use]
+    pub fn may_go_on(&self) -> bool {
+        self.utterance.as_ref().is_some_and(|utterance| utterance.before.is_some())
+            || self.asked.as_ref().is_some_and(|(_, at)| self.now.saturating_sub(*at) < GOES_ON)
+    }
+
     /// Takes the next event, that happened at `now` since the start.
     pub fn update(&mut self, event: Event, now: Duration) -> Vec<Command> {
         self.now = now;
@@ -169,6 +189,7 @@ impl Talk {
             Event::Resumed => {
                 if let Some(utterance) = &mut self.utterance {
                     (utterance.pause, utterance.words, utterance.reading) = (None, None, None);
+                    utterance.whole = Whole::Apart;
                 }
                 vec![Command::Patience(self.patience())]
             }
@@ -179,6 +200,7 @@ impl Talk {
                 commands
             }
             Event::Heard(clip, words) => self.heard(clip, words),
+            Event::HeardWhole(clip, words) => self.heard_whole(clip, words),
             Event::Read(clip, reading) => self.read(clip, reading),
             Event::Answered { speaks: false } if self.is_answering() => self.open(),
             Event::Answered { speaks: true } if matches!(self.mode, Mode::Open { .. }) => {
@@ -274,8 +296,7 @@ impl Talk {
     fn paused(&mut self, clip: Clip) -> Vec<Command> {
         let Some(utterance) = &mut self.utterance else { return Vec::new() };
         utterance.pause = Some(clip);
-        utterance.words = None;
-        utterance.reading = None;
+        (utterance.words, utterance.reading, utterance.whole) = (None, None, Whole::Apart);
         self.hearing = Some(clip);
         vec![Command::Hear(clip)]
     }
@@ -321,9 +342,25 @@ impl Talk {
             return if for_good { self.conclude() } else { Vec::new() };
         }
         self.words.clone_from(&words);
-        match utterance.before.clone() {
-            Some(before) => vec![Command::ReadOn { clip, before, words }],
-            None => vec![Command::Read(clip, words)],
+        let before = utterance.before.clone();
+        vec![Command::Read(clip, Said { before, ..Said::alone(words) })]
+    }
+
+    fn heard_whole(&mut self, clip: Clip, whole: Option<String>) -> Vec<Command> {
+        let Some(utterance) = &mut self.utterance else { return Vec::new() };
+        // They have gone on meanwhile.
+        if utterance.pause != Some(clip) || utterance.whole != Whole::Awaited {
+            return Vec::new();
+        }
+        self.hearing = None;
+        let whole = whole.filter(|words| !words.is_empty());
+        utterance.whole = Whole::Known(whole.clone());
+        match (whole, &utterance.words) {
+            (Some(whole), Some(words)) => {
+                let (before, words) = (utterance.before.clone(), words.clone());
+                vec![Command::Read(clip, Said { words, before, whole: Some(whole) })]
+            }
+            _ => self.conclude(),
         }
     }
 
@@ -336,6 +373,13 @@ impl Talk {
         let mut commands = vec![Command::ShowFound(clip)];
         if utterance.pause == Some(clip) {
             utterance.reading = Some(reading);
+            // What is nobody's by itself may be half a word.
+            let is_part = reading.goes_on || !reading.is_addressed;
+            if utterance.whole == Whole::Apart && utterance.before.is_some() && is_part {
+                utterance.whole = Whole::Awaited;
+                self.hearing = Some(clip);
+                commands.push(Command::HearWhole(clip));
+            }
             let is_held = matches!(self.mode, Mode::Called { call: Call::Held, .. });
             if utterance.is_over {
                 commands.extend(self.conclude());
@@ -358,9 +402,14 @@ impl Talk {
             return self.failed();
         }
         let Some(reading) = utterance.reading else { return Vec::new() };
+        let whole = match &utterance.whole {
+            Whole::Awaited => return Vec::new(),
+            Whole::Known(whole) => whole.clone(),
+            Whole::Apart => None,
+        };
         let was_called = matches!(self.mode, Mode::Called { .. });
         // A voice from further away than the shopper's is somebody else's.
-        let before = utterance.before.as_deref().filter(|_| reading.goes_on);
+        let before = utterance.before.clone().filter(|_| reading.goes_on);
         let is_near = self.shopper.is_none_or(|shopper| utterance.loudness > shopper - FURTHER);
         if was_called {
             self.shopper = Some(utterance.loudness);
@@ -369,10 +418,9 @@ impl Talk {
             commands.extend(self.go_on());
             return commands;
         }
-        let (words, again) = match before {
-            Some(before) => (together(before, words), true),
-            None => (words.clone(), false),
-        };
+        let again = before.is_some();
+        let said = Said { words: words.clone(), before, whole };
+        let words = said.together().unwrap_or(said.words);
         let mut commands = Vec::new();
         // Also what is only about to be said, where it answers half a sentence.
         if self.speaks || self.held.is_some() || again {
@@ -487,11 +535,4 @@ impl Talk {
             noisy: self.failures >= FAILURES,
         }
     }
-}
-
-/// Two pieces of a sentence as one; Whisper ends each as if it were whole.
-#[must_use]
-pub fn together(before: &str, words: &str) -> String {
-    let before = before.trim_end().trim_end_matches(['.', '?', '!', ',', '…', '-', '–', '—']);
-    format!("{} {}", before.trim_end(), words.trim_start())
 }

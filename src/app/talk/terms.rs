@@ -40,6 +40,42 @@ pub struct Reading {
     pub goes_on: bool,
 }
 
+/// Words that were heard, with what they may belong to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Said {
+    pub words: String,
+    /// Those of the turn before, which came so shortly before that these may go on with it.
+    pub before: Option<String>,
+    /// What the sound of both was heard as, as one.
+    pub whole: Option<String>,
+}
+
+impl Said {
+    /// Words that belong to nothing before.
+    #[must_use]
+    pub fn alone(words: impl Into<String>) -> Self {
+        Self { words: words.into(), ..Self::default() }
+    }
+
+    /// Words that may go on with those of a turn just before.
+    #[must_use]
+    pub fn after(before: impl Into<String>, words: impl Into<String>) -> Self {
+        Self { before: Some(before.into()), ..Self::alone(words) }
+    }
+
+    /// The turn before and these words as one; `None` where there was none. Heard as one
+    /// where they were, else put together: Whisper ends each piece as if it were whole.
+    #[must_use]
+    pub fn together(&self) -> Option<String> {
+        let before = self.before.as_deref()?;
+        if self.whole.is_some() {
+            return self.whole.clone();
+        }
+        let before = before.trim_end().trim_end_matches(['.', '?', '!', ',', '…', '-', '–', '—']);
+        Some(format!("{} {}", before.trim_end(), self.words.trim_start()))
+    }
+}
+
 /// Whether more words are to be expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Wholeness {
@@ -73,6 +109,8 @@ pub enum Event {
     Dropped,
     /// What was heard in a clip; `None`: the engine failed. Empty: nobody spoke.
     Heard(Clip, Option<String>),
+    /// What was heard in the sound of the turn before and a clip, as one.
+    HeardWhole(Clip, Option<String>),
     Read(Clip, Reading),
     /// The turn was answered; `speaks`: an answer will be said aloud.
     Answered {
@@ -97,16 +135,13 @@ pub enum Command {
     /// Hears a clip as a draft, or for good. Whatever is being heard is given up for it.
     Draft(Clip),
     Hear(Clip),
+    /// Hears the sound of the turn before and a clip as one: a word that a pause cuts is
+    /// heard in neither.
+    HearWhole(Clip),
     /// What is being heard is not wanted any more.
     GiveUp,
     /// Looks up what the words of a clip are about.
-    Read(Clip, String),
-    /// The same, where they came so soon after the turn before that they may go on with it.
-    ReadOn {
-        clip: Clip,
-        before: String,
-        words: String,
-    },
+    Read(Clip, Said),
     /// What was found for a clip is shown.
     ShowFound(Clip),
     /// Stops the loudspeaker for as long as it is not known whether this is an interruption.
