@@ -29,6 +29,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 const BEFORE: usize = 10;
 /// Windows kept after its last voiced one.
 const AFTER: usize = 6;
+/// Windows kept on either side of a pause within an utterance: together as long as one between
+/// two words. Whisper takes a word that a longer one cuts for two.
+const BESIDE: usize = 3;
 /// Windows that are still heard after the shopper says that they are done: the hand is
 /// quicker than the last word.
 const LAST: u32 = 4;
@@ -106,10 +109,18 @@ pub type Utterance = Arc<[i16]>;
 /// what is as short as within a sentence.
 #[must_use]
 pub fn joined(first: &[i16], second: &[i16]) -> Utterance {
-    // What comes before an utterance, less the windows that began it and its soft edge.
-    const EARLY: usize = (BEFORE - 5) * WINDOW;
+    // What comes before an utterance, less the two windows that began it and its soft edge.
+    const EARLY: usize = (BEFORE - 2 - BESIDE) * WINDOW;
     let second = second.get(EARLY..).unwrap_or_default();
     first.iter().chain(second).copied().collect()
+}
+
+/// Shortens the pause of so many windows that `sound` ends with, but for its last window,
+/// which goes on.
+fn shorten(sound: &mut Vec<f32>, pause: usize) {
+    let end = sound.len().saturating_sub((1 + BESIDE) * WINDOW);
+    let start = end.saturating_sub(pause.saturating_sub(2 * BESIDE) * WINDOW);
+    sound.drain(start..end);
 }
 
 /// What is told.
@@ -466,6 +477,9 @@ impl<T: FnMut(Told)> Ear<T> {
         }
         if was_under_way {
             self.sound.extend_from_slice(&window);
+            if self.endpoint.silence().is_zero() && self.endpoint.is_under_way() {
+                shorten(&mut self.sound, (silence.as_millis() / endpoint::window().as_millis()) as usize);
+            }
         } else {
             if self.before.len() == BEFORE {
                 self.before.pop_front();
@@ -550,4 +564,35 @@ fn follow(place: Option<f32>, loudness: f32) -> f32 {
     const FALL: f32 = 0.2;
     const RISE: f32 = 0.02;
     place.map_or(loudness, |place| place + (loudness - place) * if loudness < place { FALL } else { RISE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sound of so many windows each, all samples of one the same.
+    fn sound(parts: &[(usize, f32)]) -> Vec<f32> {
+        parts.iter().flat_map(|(windows, sample)| vec![*sample; windows * WINDOW]).collect()
+    }
+
+    #[test]
+    fn a_long_pause_within_an_utterance_becomes_a_short_one() {
+        let mut long = sound(&[(20, 1.0), (30, 0.0), (1, 2.0)]);
+        shorten(&mut long, 30);
+        assert_eq!(long, sound(&[(20, 1.0), (2 * BESIDE, 0.0), (1, 2.0)]));
+        for pause in [0, 1, 2 * BESIDE] {
+            let short = sound(&[(20, 1.0), (pause, 0.0), (1, 2.0)]);
+            let mut same = short.clone();
+            shorten(&mut same, pause);
+            assert_eq!(same, short, "{pause}");
+        }
+    }
+
+    #[test]
+    fn halves_are_joined_with_a_pause_as_between_words() {
+        let (first, second) = (vec![1; 3 * WINDOW], vec![2; BEFORE * WINDOW]);
+        let whole = joined(&first, &second);
+        assert_eq!(whole.len(), (3 + 2 + BESIDE) * WINDOW);
+        assert_eq!((whole[3 * WINDOW - 1], whole[3 * WINDOW]), (1, 2));
+    }
 }
