@@ -208,7 +208,7 @@ pub(super) fn put(tx: &Transaction<'_>, event: &NewEvent<'_>, cap: u64) -> rusql
     Ok(true)
 }
 
-fn grow(tx: &Transaction<'_>, by: i64) -> rusqlite::Result<()> {
+pub(super) fn grow(tx: &Transaction<'_>, by: i64) -> rusqlite::Result<()> {
     tx.prepare_cached("UPDATE outbox_size SET bytes = bytes + ?1")?.execute([by]).map(drop)
 }
 

@@ -15,7 +15,7 @@ const FILE: &str = "state.db";
 
 /// `AISS`.
 const SCHEMA: Schema =
-    Schema { application_id: 0x4149_5353, steps: &[&[STEP_1], &[STEP_2], &[STEP_3], &[STEP_4]] };
+    Schema { application_id: 0x4149_5353, steps: &[&[STEP_1], &[STEP_2], &[STEP_3], &[STEP_4], &[STEP_5]] };
 
 // Corrections in the order they were made; `revision` grows with each change to
 // them, so that the catalog can tell which it shows.
@@ -77,6 +77,21 @@ INSERT INTO outbox_size (id, bytes) VALUES (1, 0);
 CREATE TABLE outbox_dropped (
     kind TEXT PRIMARY KEY,
     count INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+// Which outbox it is, and what head office refused of it.
+const STEP_5: &str = "
+CREATE TABLE outbox_identity (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    outbox BLOB NOT NULL,
+    starts INTEGER NOT NULL
+) STRICT;
+CREATE TABLE outbox_refused (
+    kind TEXT PRIMARY KEY,
+    count INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    body TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";
 

@@ -11,7 +11,7 @@ pub mod live;
 pub mod loyalty;
 pub mod pos;
 #[cfg(test)]
-pub(super) mod samples;
+pub(crate) mod samples;
 pub mod sifted;
 pub mod status;
 #[cfg(test)]

@@ -1,0 +1,134 @@
+//! What sending needs of the outbox besides its events: its name, how often the program began
+//! to send from it, and what head office refused. Never holds a word of a shopper.
+
+use super::StoreError;
+use super::catalog::Catalog;
+use super::outbox::grow;
+use rusqlite::{OptionalExtension, params};
+use uuid::Uuid;
+
+/// Which outbox it is, and which start of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutboxIdentity {
+    /// Its own for ever; one that was lost and begun anew has another.
+    pub outbox: Uuid,
+    /// Grows with each start.
+    pub starts: u64,
+}
+
+/// What head office refused of one kind of event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusals {
+    pub kind: String,
+    /// How many, since the outbox was made.
+    pub count: u64,
+    /// Why the last of them.
+    pub why: String,
+    /// The last of them, as it was sent.
+    pub body: String,
+}
+
+impl Catalog {
+    /// Tells which outbox it is, and counts this start of the program.
+    ///
+    /// # Errors
+    /// The database cannot be written; so for the others here.
+    pub fn begin_outbox(&self) -> Result<OutboxIdentity, StoreError> {
+        self.state().write_alone(|tx| {
+            let sql = "INSERT INTO outbox_identity (id, outbox, starts) VALUES (1, ?1, 1) \
+                       ON CONFLICT (id) DO UPDATE SET starts = starts + 1 RETURNING outbox, starts";
+            tx.query_row(sql, [Uuid::new_v4().as_bytes()], |row| {
+                let starts: i64 = row.get(1)?;
+                Ok(OutboxIdentity { outbox: Uuid::from_bytes(row.get(0)?), starts: starts.unsigned_abs() })
+            })
+        })
+    }
+
+    /// Takes out what head office will never take, each with the reason; how many of them were
+    /// there. They are counted by kind, and the last of each kind is kept to be looked at.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn refuse_events(&self, refused: &[(Uuid, String)]) -> Result<usize, StoreError> {
+        self.state().write_alone(|tx| {
+            let sql = "DELETE FROM outbox WHERE id = ?1 RETURNING cost, kind, body";
+            let mut remove = tx.prepare_cached(sql)?;
+            let sql = "INSERT INTO outbox_refused (kind, count, why, body) VALUES (?1, 1, ?2, ?3) \
+                       ON CONFLICT (kind) DO UPDATE SET count = count + 1, why = ?2, body = ?3";
+            let mut count = tx.prepare_cached(sql)?;
+            let (mut gone, mut freed) = (0, 0);
+            for (id, why) in refused {
+                let removed: Option<(i64, String, String)> = remove
+                    .query_row([id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                    .optional()?;
+                let Some((cost, kind, body)) = removed else { continue };
+                count.execute(params![kind, why, body])?;
+                (gone, freed) = (gone + 1, freed + cost);
+            }
+            grow(tx, -freed)?;
+            Ok(gone)
+        })
+    }
+
+    /// What head office refused, by kind.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn refusals(&self) -> Result<Vec<Refusals>, StoreError> {
+        self.state().write_alone(|tx| {
+            let mut statement =
+                tx.prepare("SELECT kind, count, why, body FROM outbox_refused ORDER BY kind")?;
+            let rows = statement.query_map([], |row| {
+                let count: i64 = row.get(1)?;
+                let (kind, why, body) = (row.get(0)?, row.get(2)?, row.get(3)?);
+                Ok(Refusals { kind, count: count.unsigned_abs(), why, body })
+            })?;
+            rows.collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Lane, NewEvent, OutboxState, Priority};
+    use jiff::Timestamp;
+
+    #[test]
+    fn an_outbox_keeps_its_name_and_counts_starts() {
+        let folder = tempfile::tempdir().unwrap();
+        let begin = || Catalog::open(folder.path()).unwrap().begin_outbox().unwrap();
+        let (first, second) = (begin(), begin());
+        assert_eq!((first.starts, second.starts), (1, 2));
+        assert_eq!(first.outbox, second.outbox);
+        let other = tempfile::tempdir().unwrap();
+        assert_ne!(Catalog::open(other.path()).unwrap().begin_outbox().unwrap().outbox, first.outbox);
+    }
+
+    #[test]
+    fn what_is_refused_leaves_and_is_counted_with_the_last_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(folder.path()).unwrap();
+        for n in 1..=3 {
+            let event = NewEvent {
+                id: Uuid::from_u128(n),
+                lane: Lane::Telemetry,
+                kind: "searched",
+                priority: Priority::Low,
+                made_at: Timestamp::UNIX_EPOCH,
+                body: &format!("{{\"n\":{n}}}"),
+            };
+            assert!(catalog.keep_event(&event, 1 << 20).unwrap());
+        }
+        let refuse = |ids: &[u128], why: &str| {
+            let refused: Vec<_> = ids.iter().map(|id| (Uuid::from_u128(*id), why.to_owned())).collect();
+            catalog.refuse_events(&refused).unwrap()
+        };
+        assert_eq!(refuse(&[1, 9], "too old"), 1);
+        assert_eq!(refuse(&[1], "again"), 0, "late and twice is harmless");
+        assert_eq!(refuse(&[2, 3], "no"), 2);
+        let (kind, why, body) = ("searched".into(), "no".into(), "{\"n\":3}".into());
+        assert_eq!(catalog.refusals().unwrap(), [Refusals { kind, count: 3, why, body }]);
+        assert_eq!(catalog.outbox().unwrap(), OutboxState::default(), "nothing waits, nothing was dropped");
+    }
+}
