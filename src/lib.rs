@@ -19,6 +19,7 @@
 //! | [`voice`] | recordings, voice activity, speech output |
 //! | [`sync`] | head office over MQTT: messages, signatures, packing, the connection |
 //! | [`view`] | the screen: Slint adapters, one a page |
+//! | [`office`] | head office's side: what kiosks tell is collected, and seen |
 //! | [`app`] | the turn as a pure state machine, and the loop that runs it |
 //!
 //! `main.rs` turns arguments into settings and an exit code. The worker binaries
@@ -30,6 +31,7 @@ pub mod domain;
 pub mod engines;
 pub mod feeds;
 pub mod models;
+pub mod office;
 pub mod settings;
 pub mod store;
 pub mod sync;

@@ -8,8 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down, as in lib.rs.
-const LAYERS: [&str; 11] =
-    ["domain", "settings", "dialog", "store", "models", "feeds", "engines", "voice", "sync", "view", "app"];
+const LAYERS: [&str; 12] = [
+    "domain", "settings", "dialog", "store", "models", "feeds", "engines", "voice", "sync", "view", "office",
+    "app",
+];
 
 /// Crates and the folders or files of src that may name them.
 const ROOMS: [(&str, &[&str]); 31] = [

@@ -12,6 +12,8 @@ pub enum StoreError {
     Damaged { path: PathBuf, detail: String },
     #[error("{} is damaged or is not Aisle's ({detail}): it holds the shop's own corrections, so bring back a copy of it, or move it away to go on without them", path.display())]
     DamagedState { path: PathBuf, detail: String },
+    #[error("{} is damaged or is not Aisle's ({detail}): it holds what the kiosks told, so bring back a copy of it, or move it away to begin anew", path.display())]
+    DamagedOffice { path: PathBuf, detail: String },
     #[error("{} has schema {found}, but this Aisle knows only up to {known}: update Aisle", path.display())]
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error("the disk that holds {} is full: free some space and try again; what was there is unchanged", path.display())]
@@ -30,6 +32,14 @@ impl StoreError {
     pub(super) fn in_state(self) -> Self {
         match self {
             Self::Damaged { path, detail } => Self::DamagedState { path, detail },
+            other => other,
+        }
+    }
+
+    /// The same trouble where it is `office.db` that has it: no mirror either.
+    pub(super) fn in_office(self) -> Self {
+        match self {
+            Self::Damaged { path, detail } => Self::DamagedOffice { path, detail },
             other => other,
         }
     }

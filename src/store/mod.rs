@@ -1,6 +1,7 @@
 //! The catalog on the kiosk's disk: everything that is SQL, and nothing else
 //! that is not. Owns `catalog.db`, a mirror that an import rebuilds at any time, and
-//! `state.db`, the shop's own corrections to it, which outlive every import.
+//! `state.db`, the shop's own corrections to it, which outlive every import. At head office:
+//! `office.db`, what its kiosks told.
 //!
 //! - [`Catalog`] opens the file, imports into it and reads from it; share it
 //!   behind an `Arc`, use it from any thread.
@@ -25,6 +26,7 @@ mod import;
 mod intake;
 mod lexicon;
 mod meaning;
+mod office;
 mod outbox;
 mod query;
 mod ranking;
@@ -49,6 +51,7 @@ pub use facets::{Facet, Facets};
 pub use filters::Filters;
 pub use import::{ImportError, ImportLimits, ImportReport};
 pub use meaning::{DIMENSIONS, EmbedError, Embedding, Encoder, EncoderError};
+pub use office::{Effect, Filed, KioskRow, Office, OfficeBatch, OfficeEvent};
 pub use outbox::{Lane, NewEvent, OutboxState, Priority, Waiting};
 pub use ranking::{SIGNALS, Signals};
 pub use records::{Entry, Feed, FeedError, Header, LineError, Progress, Record};

@@ -1,0 +1,12 @@
+//! Head office's side: what the kiosks tell is collected, and seen. Stands beside the kiosk's
+//! program in one binary, and shares nothing with it but the messages.
+//!
+//! ```text
+//! collect   the kiosks' events and statuses into office.db, acknowledged after the commit
+//! filing    batches as they come to rows of office.db
+//! status    the fleet as a table
+//! ```
+
+pub mod collect;
+mod filing;
+pub mod status;
