@@ -13,14 +13,10 @@
 use super::lines::Lines;
 use super::source::Source;
 use crate::domain::{Area, Currency, OptionGroup, Point, Product};
-use crate::store::{Digest, Entry, Feed, FeedError, Header, Progress, Record};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use crate::store::{Digest, Entry, FORMAT, Feed, FeedError, Header, Progress, Record, line};
+use serde::Deserialize;
 use std::io::Write;
 use std::path::Path;
-
-/// The only version of the format so far.
-const FORMAT: u32 = 1;
 
 /// Longest reason kept of what the JSON reader says, in characters.
 const REASON_CHARS: usize = 160;
@@ -45,17 +41,6 @@ struct HeaderLine {
     as_of: Option<String>,
 }
 
-/// A record as its line is written; the keys of [`Line`].
-#[derive(Serialize)]
-#[serde(tag = "record", rename_all = "snake_case")]
-enum Written<'a> {
-    Catalog { format: u32, name: &'a str, currency: Currency, as_of: Option<&'a str> },
-    OptionGroup(&'a OptionGroup),
-    Aisle(&'a Area),
-    Kiosk(&'a Point),
-    Product(&'a Product),
-}
-
 /// Writes records as lines, in the order they come: header, option groups,
 /// areas and kiosk before the products. What is written, read and written again
 /// is the same to the byte. Returns the number of lines.
@@ -70,42 +55,11 @@ pub fn write<E: From<std::io::Error>>(
     let mut lines = 0;
     for record in records {
         let record = record?;
-        let written = match &record {
-            Record::Header(Header { name, currency, as_of }) => {
-                Written::Catalog { format: FORMAT, name, currency: *currency, as_of: as_of.as_deref() }
-            }
-            Record::OptionGroup(group) => Written::OptionGroup(group),
-            Record::Area(area) => Written::Aisle(area),
-            Record::Kiosk(point) => Written::Kiosk(point),
-            Record::Product(product) => Written::Product(product),
-        };
-        let mut value = serde_json::to_value(&written).map_err(std::io::Error::from)?;
-        drop_unknown(&mut value, matches!(record, Record::Product(_)));
-        serde_json::to_writer(&mut *out, &value).map_err(std::io::Error::from)?;
+        out.write_all(&line(&record).map_err(std::io::Error::from)?)?;
         out.write_all(b"\n")?;
         lines += 1;
     }
     Ok(lines)
-}
-
-/// Drops what is not known, and a product's empty lists and maps: all of them
-/// are read as if they stood there.
-fn drop_unknown(value: &mut Value, lists: bool) {
-    match value {
-        Value::Object(object) => {
-            object.retain(|key, value| match value {
-                Value::Null => false,
-                Value::Array(values) => !lists || !values.is_empty(),
-                Value::Object(values) => {
-                    !values.is_empty() || !matches!(key.as_str(), "attributes" | "languages")
-                }
-                _ => true,
-            });
-            object.values_mut().for_each(|value| drop_unknown(value, lists));
-        }
-        Value::Array(values) => values.iter_mut().for_each(|value| drop_unknown(value, lists)),
-        _ => {}
-    }
 }
 
 /// A native catalog file being read.
@@ -159,7 +113,11 @@ impl Feed for NativeFeed {
     }
 }
 
-fn read(text: &str) -> Result<Record, String> {
+/// Reads a record from its line, without its end.
+///
+/// # Errors
+/// Why it is none, in plain words.
+pub fn read(text: &str) -> Result<Record, String> {
     let line: Line = serde_json::from_str(text).map_err(|e| reason(&e))?;
     Ok(match line {
         Line::Catalog(HeaderLine { format, .. }) if format != FORMAT => {

@@ -69,7 +69,7 @@ pub struct Vocabulary {
 
 /// The catalog database; cheap to share behind an `Arc`.
 pub struct Catalog {
-    connections: Connections,
+    pub(super) connections: Connections,
     state: State,
     lexicon: Kept<Edition, Lexicon>,
     encoder: Option<Arc<dyn Encoder>>,
@@ -536,7 +536,7 @@ impl Catalog {
 
     /// The word lists of the catalog that `tx` sees, read again when an import
     /// or a correction (by any program) has changed it.
-    fn lexicon(&self, tx: &Transaction<'_>) -> Result<Arc<Lexicon>, ReadError> {
+    pub(super) fn lexicon(&self, tx: &Transaction<'_>) -> Result<Arc<Lexicon>, ReadError> {
         kept(&self.lexicon, edition(tx)?, || Lexicon::load(tx))
     }
 }

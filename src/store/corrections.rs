@@ -141,14 +141,14 @@ fn show(
     Ok(true)
 }
 
-fn words(product: &Product) -> Tally {
+pub(super) fn words(product: &Product) -> Tally {
     let mut tally = Tally::default();
     tally.add(product);
     tally
 }
 
 /// Adds a product's words to the vocabulary (`sign` 1) or takes them out (-1).
-fn count(tx: &Transaction<'_>, tally: &Tally, sign: i64) -> rusqlite::Result<()> {
+pub(super) fn count(tx: &Transaction<'_>, tally: &Tally, sign: i64) -> rusqlite::Result<()> {
     let mut add = tx.prepare_cached(
         "INSERT INTO words (word, stem, sound, products, heads) VALUES (?1, ?2, ?3, ?4, ?5) \
          ON CONFLICT (word) DO UPDATE SET \

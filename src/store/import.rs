@@ -10,11 +10,12 @@ use super::lexicon::sounds;
 use super::records::{Entry, Feed, FeedError, Header, LineError, Progress, Record};
 use super::schema::{BRANDS, LENGTHS, SEARCH_TABLES};
 use super::state::State;
-use super::{CatalogVersion, StoreError, corrections, rows};
+use super::{CatalogVersion, StoreError, corrections, delta, rows};
 use crate::domain::{Area, AsOf, Cents, OptionGroup, Point, Product, Sku};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Most line errors kept with their reasons; more are only counted.
@@ -98,31 +99,9 @@ pub(super) fn import(
     let mut conn = connections.writer()?;
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
     let replaced = CatalogVersion::read(&tx).optional().map_err(sql)?;
-    clear(&tx).map_err(sql)?;
-
-    let mut intake = Intake::default();
-    let mut since = 0;
-    while let Some(entry) = feed.next() {
-        intake.take(&tx, entry?, limits).map_err(sql)?;
-        since += 1;
-        if since % PROGRESS_LINES == 0 {
-            progress(feed.progress());
-        }
-        if intake.header.is_none() && intake.bad_lines > HOPELESS_LINES {
-            break;
-        }
-    }
-    progress(feed.progress());
-    intake.take_waiting(&tx).map_err(sql)?;
-    let mut header = intake.verdict(limits)?;
-    header.as_of = limits.as_of.clone().or(header.as_of);
-
-    let version = CatalogVersion {
-        number: replaced.as_ref().map_or(1, |old| old.number.saturating_add(1)),
-        digest: feed.digest().to_string(),
-    };
-    write_vocabulary(&tx, &intake.tally).map_err(sql)?;
-    write_header(&tx, &header, intake.kiosk, &version).map_err(sql)?;
+    let laid = lay_in(&tx, connections.path(), feed, limits, progress, false)?;
+    let version = next_version(replaced.as_ref(), feed.digest().to_string());
+    write_header(&tx, &laid.header, laid.kiosk, &version).map_err(sql)?;
     tx.execute_batch(LENGTHS).and_then(|()| tx.execute_batch(BRANDS)).map_err(sql)?;
     // In the same transaction: no shopper sees what the shop has withdrawn.
     corrections::apply(&tx, &state.corrections()?, Timestamp::now()).map_err(sql)?;
@@ -132,12 +111,59 @@ pub(super) fn import(
     let _ = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     Ok(ImportReport {
         version,
-        accepted: intake.accepted,
-        rejected: intake.bad,
-        rejected_lines: intake.bad_lines,
+        accepted: laid.accepted,
+        rejected: laid.bad,
+        rejected_lines: laid.bad_lines,
         replaced,
         took: started.elapsed(),
     })
+}
+
+/// What was laid into the emptied tables.
+pub(super) struct Laid {
+    pub header: Header,
+    pub kiosk: Option<Point>,
+    accepted: u64,
+    bad: Vec<LineError>,
+    bad_lines: u64,
+}
+
+/// Empties the tables and lays a feed into them, all but the catalog's own row; with `digests`,
+/// those of the rows too.
+pub(super) fn lay_in(
+    tx: &Transaction<'_>,
+    path: &Path,
+    feed: &mut impl Feed,
+    limits: &ImportLimits,
+    progress: &mut dyn FnMut(Progress),
+    digests: bool,
+) -> Result<Laid, ImportError> {
+    let sql = |source| StoreError::of(path, source);
+    clear(tx).map_err(sql)?;
+    let mut intake = Intake { digests, ..Intake::default() };
+    let mut since = 0;
+    while let Some(entry) = feed.next() {
+        intake.take(tx, entry?, limits).map_err(sql)?;
+        since += 1;
+        if since % PROGRESS_LINES == 0 {
+            progress(feed.progress());
+        }
+        if intake.header.is_none() && intake.bad_lines > HOPELESS_LINES {
+            break;
+        }
+    }
+    progress(feed.progress());
+    intake.take_waiting(tx).map_err(sql)?;
+    let mut header = intake.verdict(limits)?;
+    header.as_of = limits.as_of.clone().or(header.as_of);
+    write_vocabulary(tx, &intake.tally).map_err(sql)?;
+    let Intake { kiosk, accepted, bad, bad_lines, .. } = intake;
+    Ok(Laid { header, kiosk, accepted, bad, bad_lines })
+}
+
+/// The version after `replaced`.
+pub(super) fn next_version(replaced: Option<&CatalogVersion>, digest: String) -> CatalogVersion {
+    CatalogVersion { number: replaced.map_or(1, |old| old.number.saturating_add(1)), digest }
 }
 
 fn clear(tx: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -145,7 +171,7 @@ fn clear(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     tx.execute_batch(
         "DELETE FROM catalog; DELETE FROM option_groups; DELETE FROM areas; DELETE FROM products; \
          DELETE FROM gtins; DELETE FROM base; DELETE FROM words; DELETE FROM stems; DROP TABLE search; \
-         DROP TABLE anywhere;",
+         DROP TABLE anywhere; DELETE FROM bundle; DELETE FROM row_digests;",
     )?;
     tx.execute_batch(SEARCH_TABLES)
 }
@@ -160,6 +186,8 @@ struct Intake {
     /// Products whose references are not declared yet: they may come later.
     waiting: Vec<(u64, Product)>,
     tally: Tally,
+    /// Whether rows are digested.
+    digests: bool,
     accepted: u64,
     good_lines: u64,
     bad: Vec<LineError>,
@@ -212,9 +240,7 @@ impl Intake {
             self.reject(line, reason);
             return Ok(());
         }
-        let body = serde_json::to_string(group).ok();
-        tx.prepare_cached("INSERT INTO option_groups (id, body) VALUES (?1, ?2)")?
-            .execute(params![group.id, body])?;
+        insert_group(tx, group)?;
         self.known.groups.insert(group.id.clone(), line);
         self.good_lines += 1;
         Ok(())
@@ -225,13 +251,7 @@ impl Intake {
             self.reject(line, format!("aisle {} was already given", area.id));
             return Ok(());
         }
-        let Area { id, name, x, y, to, bays, shelves } = &area;
-        let to = to.as_ref();
-        tx.prepare_cached(
-            "INSERT INTO areas (id, name, x, y, to_x, to_y, bays, shelves) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?
-        .execute(params![id, name, x, y, to.map(|to| to.x), to.map(|to| to.y), bays, shelves])?;
+        insert_area(tx, &area)?;
         self.known.areas.insert(area.id.clone(), area);
         self.good_lines += 1;
         Ok(())
@@ -252,6 +272,9 @@ impl Intake {
     fn store(&mut self, tx: &Transaction<'_>, product: &Product) -> rusqlite::Result<()> {
         let id = rows::insert(tx, None, product)?;
         self.tally.add(product).insert(tx, id)?;
+        if self.digests {
+            delta::keep_digest(tx, product)?;
+        }
         self.accepted += 1;
         self.good_lines += 1;
         Ok(())
@@ -285,6 +308,24 @@ impl Intake {
     }
 }
 
+pub(super) fn insert_group(tx: &Transaction<'_>, group: &OptionGroup) -> rusqlite::Result<()> {
+    let body = serde_json::to_string(group).ok();
+    tx.prepare_cached("INSERT INTO option_groups (id, body) VALUES (?1, ?2)")?
+        .execute(params![group.id, body])
+        .map(drop)
+}
+
+pub(super) fn insert_area(tx: &Transaction<'_>, area: &Area) -> rusqlite::Result<()> {
+    let Area { id, name, x, y, to, bays, shelves } = area;
+    let to = to.as_ref();
+    tx.prepare_cached(
+        "INSERT INTO areas (id, name, x, y, to_x, to_y, bays, shelves) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![id, name, x, y, to.map(|to| to.x), to.map(|to| to.y), bays, shelves])
+    .map(drop)
+}
+
 fn write_vocabulary(tx: &Transaction<'_>, tally: &Tally) -> rusqlite::Result<()> {
     let mut insert =
         tx.prepare("INSERT INTO words (word, stem, sound, products, heads) VALUES (?1, ?2, ?3, ?4, ?5)")?;
@@ -301,7 +342,7 @@ fn write_vocabulary(tx: &Transaction<'_>, tally: &Tally) -> rusqlite::Result<()>
     Ok(())
 }
 
-fn write_header(
+pub(super) fn write_header(
     tx: &Transaction<'_>,
     header: &Header,
     kiosk: Option<Point>,

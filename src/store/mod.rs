@@ -1,7 +1,8 @@
 //! The catalog on the kiosk's disk: everything that is SQL, and nothing else
 //! that is not. Owns `catalog.db`, a mirror that an import rebuilds at any time, and
-//! `state.db`, the shop's own corrections to it, which outlive every import. At head office:
-//! `office.db`, what its kiosks told.
+//! `state.db`, the shop's own corrections to it, which outlive every import, and
+//! `staging.db`, pieces of a catalog on their way, which may be deleted at any time. At head
+//! office: `office.db`, what its kiosks told.
 //!
 //! - [`Catalog`] opens the file, imports into it and reads from it; share it
 //!   behind an `Arc`, use it from any thread.
@@ -13,9 +14,11 @@
 
 mod alerts;
 mod analysis;
+mod bundles;
 mod catalog;
 mod connections;
 mod corrections;
+mod delta;
 mod departments;
 mod dispatch;
 mod error;
@@ -25,6 +28,7 @@ mod filters;
 mod import;
 mod intake;
 mod lexicon;
+mod lines;
 mod meaning;
 mod office;
 mod outbox;
@@ -35,25 +39,32 @@ mod relations;
 mod rows;
 mod schema;
 mod search;
+mod staging;
 mod state;
 mod stats;
+mod trust;
 mod vectors;
 mod words;
 
 pub use crate::domain::digest::Digest;
 pub use alerts::{Alert, AlertKind};
+pub use bundles::{Bundle, BundleFile, BundleNote, BundleState, NewBundle};
 pub use catalog::{Catalog, CatalogInfo, CatalogVersion, CorrectionError, Edition, Vocabulary};
 pub use corrections::Corrected;
+pub use delta::{ChangeError, Changes, Renewal};
 pub use departments::Department;
 pub use dispatch::{OutboxIdentity, Refusals};
 pub use error::StoreError;
 pub use facets::{Facet, Facets};
 pub use filters::Filters;
 pub use import::{ImportError, ImportLimits, ImportReport};
+pub use lines::{FORMAT, line};
 pub use meaning::{DIMENSIONS, EmbedError, Embedding, Encoder, EncoderError};
 pub use office::{Effect, Filed, KioskRow, Office, OfficeBatch, OfficeEvent};
 pub use outbox::{Lane, NewEvent, OutboxState, Priority, Waiting};
 pub use ranking::{SIGNALS, Signals};
 pub use records::{Entry, Feed, FeedError, Header, LineError, Progress, Record};
 pub use search::{Hit, MAX_QUERY_CHARS, SearchOutcome, SearchRequest};
+pub use staging::{Staging, StagingError};
 pub use stats::CatalogStats;
+pub use trust::{Remembered, SeenMark};

@@ -17,7 +17,7 @@ pub(super) struct Schema {
 /// `AISL`.
 pub(super) const CATALOG: Schema = Schema {
     application_id: 0x4149_534C,
-    steps: &[&[STEP_1, SEARCH_1], &[STEP_2], &[STEP_3, LENGTHS, BRANDS]],
+    steps: &[&[STEP_1, SEARCH_1], &[STEP_2], &[STEP_3, LENGTHS, BRANDS], &[STEP_4]],
 };
 
 impl Schema {
@@ -214,6 +214,25 @@ ALTER TABLE catalog ADD COLUMN lengths TEXT;
 CREATE TABLE brands (
     brand TEXT PRIMARY KEY,
     products INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+// What came from head office: the bundle in use, the digests of its rows by which a delta is
+// checked (none of a catalog that was imported from a file), and the files that came with it.
+const STEP_4: &str = "
+CREATE TABLE bundle (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    version INTEGER NOT NULL,
+    root BLOB NOT NULL
+) STRICT;
+CREATE TABLE bundle_files (
+    name TEXT PRIMARY KEY,
+    sha256 BLOB NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE TABLE row_digests (
+    sku TEXT PRIMARY KEY,
+    digest BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";
 

@@ -14,8 +14,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const FILE: &str = "state.db";
 
 /// `AISS`.
-const SCHEMA: Schema =
-    Schema { application_id: 0x4149_5353, steps: &[&[STEP_1], &[STEP_2], &[STEP_3], &[STEP_4], &[STEP_5]] };
+const SCHEMA: Schema = Schema {
+    application_id: 0x4149_5353,
+    steps: &[&[STEP_1], &[STEP_2], &[STEP_3], &[STEP_4], &[STEP_5], &[STEP_6]],
+};
 
 // Corrections in the order they were made; `revision` grows with each change to
 // them, so that the catalog can tell which it shows.
@@ -93,6 +95,37 @@ CREATE TABLE outbox_refused (
     why TEXT NOT NULL,
     body TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+// Whom this kiosk trusts, and the highest versions and times that each key signed; what
+// became of bundles. Numbers of 64 bits without a sign are kept as those with one.
+const STEP_6: &str = "
+CREATE TABLE trust (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    keys BLOB,
+    pinned INTEGER
+) STRICT;
+INSERT INTO trust (id) VALUES (1);
+CREATE TABLE marks (
+    scope TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (scope, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE signed_times (
+    key TEXT PRIMARY KEY,
+    at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE bundles (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    version INTEGER NOT NULL,
+    root BLOB NOT NULL,
+    state TEXT NOT NULL,
+    why TEXT,
+    program TEXT NOT NULL,
+    at TEXT NOT NULL
+) STRICT;
 ";
 
 /// All corrections, in the order they were made, with their revision.
