@@ -136,9 +136,11 @@ gallery: build
 bench-screen: models
 	@cargo bench --locked --bench screen
 
-# Head office's line: events a second and bytes each, through a broker of its own.
+# Head office's line: events a second and bytes each, through a broker of its own; what taking
+# a catalog into use takes, and what searches wait meanwhile.
 bench-sync: build
 	@cargo bench --locked --bench bench-outbox
+	cargo bench --locked --bench bench-bundles
 
 bench: eval bench-search bench-screen
 

@@ -1,6 +1,6 @@
 //! Head office over MQTT: what passes between it and the kiosks, who may say it, how content
-//! is packed, and the connection itself. All but [`mqtt`], [`tls`] and [`uplink`] is pure: values
-//! in, values out.
+//! is packed, and the connection itself. All but [`mqtt`], [`tls`], [`uplink`] and [`ingest`] is
+//! pure: values in, values out.
 //!
 //! ```text
 //! topics    names of topics, and what a kiosk hears and writes
@@ -9,6 +9,7 @@
 //! accept    verified, newer than seen   digest   SHA-256 as messages write it
 //! root      canonical rows, one digest  pack     chunks and snapshots
 //! delta     changed rows                plan     the cheapest way to the newest bundle
+//! session   a catalog on its way down   ingest   what it asks of the store
 //! pump      which events go next        batch    what a batch of them looks like
 //! mqtt      the connection              tls      who the broker must be, and who one is
 //! uplink    the kiosk's end of the line: connection, pump and outbox together
@@ -73,12 +74,14 @@ pub use crate::domain::digest;
 pub mod accept;
 mod batch;
 pub mod delta;
+pub mod ingest;
 pub mod keys;
 pub mod mqtt;
 pub mod pack;
 pub mod plan;
 pub mod pump;
 pub mod root;
+pub mod session;
 pub mod sign;
 pub mod tls;
 pub mod topics;

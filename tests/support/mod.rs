@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // Each test file uses its own part.
 
+pub mod bundle;
 pub mod queries;
 
 use aisle::feeds::NativeFeed;
