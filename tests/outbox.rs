@@ -142,7 +142,8 @@ async fn a_collector_that_dies_between_commit_and_acknowledgement_counts_nothing
     let kiosk = kiosk(&broker, &shop, broker.port);
     let mut deaths = 0;
     for round in 0..6_u64 {
-        shop.put(250);
+        // Of one lane three batches, one after another: three commits at least.
+        shop.put(700);
         kiosk.waker().wake();
         // Dies with its second or third commit, having acknowledged those before it.
         let mut child = Child::collector(&broker, &shop, 1, 1 + round % 2);
@@ -241,7 +242,9 @@ async fn repeated_and_reordered_batches_count_once() {
     shop.put(60);
     // What a broker may do: a later part first, everything twice, some of it retained by mistake.
     let mut end = End::kiosk(&broker).await;
-    for (lane, line) in [(Lane::Telemetry, "telemetry"), (Lane::Inventory, "inventory")] {
+    for (lane, line) in
+        [(Lane::Telemetry, "telemetry"), (Lane::Inventory, "inventory"), (Lane::Outcome, "result")]
+    {
         let rows = shop.catalog.waiting_events(lane, 0, 1_000, 1 << 20).unwrap();
         let place = topic(ends::KIOSK, line);
         for part in [6..rows.len(), 0..5, 3..rows.len(), 0..rows.len()] {

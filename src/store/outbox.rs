@@ -21,10 +21,13 @@ pub enum Lane {
     Telemetry,
     Inventory,
     Order,
+    /// What became of commands.
+    Outcome,
 }
 
 impl Lane {
-    pub const ALL: [Self; 3] = [Self::Order, Self::Inventory, Self::Telemetry];
+    /// The most urgent first.
+    pub const ALL: [Self; 4] = [Self::Order, Self::Outcome, Self::Inventory, Self::Telemetry];
 
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -32,6 +35,7 @@ impl Lane {
             Self::Telemetry => "telemetry",
             Self::Inventory => "inventory",
             Self::Order => "order",
+            Self::Outcome => "outcome",
         }
     }
 }

@@ -487,6 +487,7 @@ fn line(lane: Lane) -> Line {
         Lane::Telemetry => Line::Telemetry,
         Lane::Inventory => Line::Inventory,
         Lane::Order => Line::Order,
+        Lane::Outcome => Line::Outcome,
     }
 }
 

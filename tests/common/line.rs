@@ -113,7 +113,8 @@ impl Shop {
         status::fleet(&self.office.kiosks().unwrap(), Timestamp::now())
     }
 
-    /// Makes events of all kinds; of ten one tells of a sale of two, and one of a count.
+    /// Makes events of all kinds; of ten one tells of a sale of two, one of a count and one of what
+    /// became of a command.
     pub fn put(&self, count: u64) {
         for _ in 0..count {
             let n = self.made.fetch_add(1, SeqCst);
@@ -184,6 +185,10 @@ fn event(n: u64) -> (Lane, Priority, Value) {
         3 => {
             let body = json!({"kind": "sold", "sku": "DA-1", "quantity": 2, "sale": format!("{n}")});
             (Lane::Inventory, Priority::High, body)
+        }
+        5 => {
+            let command = Uuid::from_u128(n.into());
+            (Lane::Outcome, Priority::High, json!({"kind": "done", "command": command}))
         }
         7 => {
             let body = json!({"kind": "counted", "sku": "DA-1", "stock": 13 + n, "as_of": as_of});
