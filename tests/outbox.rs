@@ -300,7 +300,10 @@ async fn a_full_outbox_keeps_what_matters_and_says_what_it_dropped() {
     let kiosk = kiosk(&broker, &shop, broker.port);
     until("the outbox is empty", || shop.catalog.outbox().unwrap().waiting == 0).await;
     // Every event was dropped and counted, or is there; every order is there.
-    assert_eq!(shop.filed() + dropped, shop.made());
+    let (words, lanes) = shop.given_up();
+    assert_eq!(shop.filed() - words + dropped, shop.made());
+    assert_eq!(lanes.values().sum::<u64>(), dropped, "head office is told of each, by lane: {lanes:?}");
+    assert!(words == lanes.len() as u64 && lanes["telemetry"] > lanes["inventory"], "{words} {lanes:?}");
     for n in 0..50 {
         assert_eq!(shop.office.orders("s042", &format!("k1-{n}")).unwrap().len(), 1);
     }
@@ -308,6 +311,16 @@ async fn a_full_outbox_keeps_what_matters_and_says_what_it_dropped() {
     let trouble = format!("{dropped} events were given up for want of room");
     assert!(shop.fleet()[0].troubles.contains(&trouble), "{:?}", shop.fleet());
     kiosk.stop().await;
+    // And what is dropped later, too, once.
+    shop.put(500);
+    let more: u64 = shop.catalog.outbox().unwrap().dropped.iter().map(|(_, count)| count).sum();
+    assert!(more > dropped);
+    let kiosk = self::kiosk(&broker, &shop, broker.port);
+    let told = || shop.given_up().1.values().sum::<u64>();
+    until("head office is told of the rest", || told() >= more).await;
+    until("the outbox is empty", || shop.catalog.outbox().unwrap().waiting == 0).await;
+    kiosk.stop().await;
+    assert_eq!((told(), shop.filed() - shop.given_up().0 + more), (more, shop.made()));
     drop(collector);
 }
 

@@ -1,10 +1,12 @@
 //! What sending needs of the outbox besides its events: its name, how often the program began
-//! to send from it, and what head office refused. Never holds a word of a shopper.
+//! to send from it, what head office refused, and what it is to be told of events that were
+//! dropped. Never holds a word of a shopper.
 
 use super::StoreError;
 use super::catalog::Catalog;
-use super::outbox::grow;
-use rusqlite::{OptionalExtension, params};
+use super::outbox::{self, Lane, NewEvent, Priority, grow};
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
 /// Which outbox it is, and which start of the program.
@@ -70,6 +72,33 @@ impl Catalog {
         })
     }
 
+    /// Puts an event of this kind into the outbox for each lane of which events were dropped that
+    /// head office was not told of; `body` writes it. One of a lane at most waits, so that they
+    /// take no room from others while nobody answers: what is dropped meanwhile is told of when
+    /// head office has taken that one. How many were put in.
+    ///
+    /// # Errors
+    /// The database cannot be written; then nothing is.
+    pub fn tell_dropped(
+        &self,
+        kind: &str,
+        now: Timestamp,
+        body: impl Fn(Lane, u64) -> String,
+    ) -> Result<usize, StoreError> {
+        self.state().write_alone(|tx| {
+            let untold = untold(tx)?;
+            for (of, count) in &untold {
+                let (id, body) = (Uuid::now_v7(), body(*of, *count));
+                let (lane, priority) = (Lane::Telemetry, Priority::Keep);
+                let event = NewEvent { id, lane, kind, priority, made_at: now, body: &body };
+                outbox::put(tx, &event, u64::MAX)?;
+                let sql = "UPDATE outbox_untold SET count = 0, event = ?2 WHERE lane = ?1";
+                tx.execute(sql, params![of.name(), id.as_bytes()])?;
+            }
+            Ok(untold.len())
+        })
+    }
+
     /// What head office refused, by kind.
     ///
     /// # Errors
@@ -88,11 +117,25 @@ impl Catalog {
     }
 }
 
+/// How many events of each lane were dropped and not told of, but for lanes of which a word
+/// still waits.
+fn untold(tx: &Transaction<'_>) -> rusqlite::Result<Vec<(Lane, u64)>> {
+    let sql = "SELECT lane, count FROM outbox_untold WHERE count > 0 \
+               AND NOT EXISTS (SELECT 1 FROM outbox WHERE id = outbox_untold.event)";
+    let mut statement = tx.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| {
+        let (lane, count): (String, i64) = (row.get(0)?, row.get(1)?);
+        let lane = Lane::ALL.into_iter().find(|known| known.name() == lane);
+        Ok(lane.map(|lane| (lane, count.unsigned_abs())))
+    })?;
+    rows.filter_map(Result::transpose).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Lane, NewEvent, OutboxState, Priority};
-    use jiff::Timestamp;
+    use crate::store::OutboxState;
+    use std::collections::BTreeMap;
 
     #[test]
     fn an_outbox_keeps_its_name_and_counts_starts() {
@@ -130,5 +173,48 @@ mod tests {
         let (kind, why, body) = ("searched".into(), "no".into(), "{\"n\":3}".into());
         assert_eq!(catalog.refusals().unwrap(), [Refusals { kind, count: 3, why, body }]);
         assert_eq!(catalog.outbox().unwrap(), OutboxState::default(), "nothing waits, nothing was dropped");
+    }
+
+    /// Events of each lane that were dropped are told of once, in one event that waits at a time.
+    #[test]
+    fn what_was_dropped_is_told_by_lane_and_counts_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(folder.path()).unwrap();
+        let mut last = 0;
+        let mut drop_some = |lane, count: u128| {
+            for _ in 0..count {
+                last += 1;
+                let (kind, priority, made_at) = ("kind", Priority::Low, Timestamp::UNIX_EPOCH);
+                let event = NewEvent { id: Uuid::from_u128(last), lane, kind, priority, made_at, body: "{}" };
+                assert!(!catalog.keep_event(&event, 0).unwrap());
+            }
+        };
+        let tell = || {
+            let body = |lane: Lane, count| format!("{} {count}", lane.name());
+            catalog.tell_dropped("dropped", Timestamp::UNIX_EPOCH, body).unwrap()
+        };
+        let waiting = || catalog.waiting_events(Lane::Telemetry, 0, 100, 10_000).unwrap();
+        assert_eq!(tell(), 0, "there is nothing to tell");
+        drop_some(Lane::Telemetry, 3);
+        drop_some(Lane::Outcome, 1);
+        assert_eq!((tell(), tell()), (2, 0));
+        drop_some(Lane::Telemetry, 4);
+        drop_some(Lane::Inventory, 2);
+        assert_eq!((tell(), tell()), (1, 0), "of telemetry a word waits already");
+        let mut told = BTreeMap::<String, u64>::new();
+        for round in 0..3 {
+            let words = waiting();
+            assert_eq!(words.len(), [3, 1, 0][round], "round {round}");
+            for word in &words {
+                let (lane, count) = word.body.split_once(' ').unwrap();
+                *told.entry(lane.to_owned()).or_default() += count.parse::<u64>().unwrap();
+            }
+            let ids: Vec<Uuid> = words.iter().map(|word| word.id).collect();
+            assert_eq!(catalog.acknowledge_events(&ids).unwrap(), ids.len());
+            tell();
+        }
+        let all = [("inventory", 2), ("outcome", 1), ("telemetry", 7)];
+        assert_eq!(told, all.map(|(lane, count)| (lane.to_owned(), count)).into());
+        assert_eq!(catalog.outbox().unwrap().dropped, [("kind".to_owned(), 10)]);
     }
 }

@@ -1,9 +1,9 @@
 //! The outbox: what head office is to be told, kept in `state.db` until it says that it has
 //! it. An event is put in beside the fact it tells of, in one transaction, or by itself.
 //!
-//! Promises: an event leaves only when it was acknowledged by its id, or when the outbox is
-//! full and it is the least important; how many were dropped is counted by kind. Never
-//! holds a word of a shopper; never sends anything.
+//! Promises: an event leaves only when head office answered for it by its id, or when the outbox
+//! is full and it is the least important; how many were dropped is counted by kind, and told to
+//! head office by lane. Never holds a word of a shopper; never sends anything.
 
 use super::StoreError;
 use super::alerts::moment;
@@ -49,7 +49,7 @@ pub enum Priority {
     Usual = 1,
     /// A fault, an alert, a count.
     High = 2,
-    /// Never dropped: an order.
+    /// Never dropped: an order, and what tells of events that were.
     Keep = 3,
 }
 
@@ -183,15 +183,17 @@ pub(super) fn put(tx: &Transaction<'_>, event: &NewEvent<'_>, cap: u64) -> rusql
             break;
         }
         let sql = "DELETE FROM outbox WHERE seq = (SELECT seq FROM outbox WHERE priority <= ?1 \
-                   ORDER BY priority, seq LIMIT 1) RETURNING kind, cost";
-        let least: Option<(String, i64)> =
-            tx.prepare_cached(sql)?.query_row([priority], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        let Some((kind, freed)) = least else {
-            count_dropped(tx, event.kind)?;
+                   ORDER BY priority, seq LIMIT 1) RETURNING lane, kind, cost";
+        let least: Option<(String, String, i64)> = tx
+            .prepare_cached(sql)?
+            .query_row([priority], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((lane, kind, freed)) = least else {
+            count_dropped(tx, event.lane.name(), event.kind)?;
             return Ok(false);
         };
         grow(tx, -freed)?;
-        count_dropped(tx, &kind)?;
+        count_dropped(tx, &lane, &kind)?;
     }
     let sql = "INSERT INTO outbox (id, lane, kind, priority, made_at, body, cost) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING";
@@ -216,10 +218,13 @@ pub(super) fn grow(tx: &Transaction<'_>, by: i64) -> rusqlite::Result<()> {
     tx.prepare_cached("UPDATE outbox_size SET bytes = bytes + ?1")?.execute([by]).map(drop)
 }
 
-fn count_dropped(tx: &Transaction<'_>, kind: &str) -> rusqlite::Result<()> {
+fn count_dropped(tx: &Transaction<'_>, lane: &str, kind: &str) -> rusqlite::Result<()> {
     let sql = "INSERT INTO outbox_dropped (kind, count) VALUES (?1, 1) \
                ON CONFLICT (kind) DO UPDATE SET count = count + 1";
-    tx.prepare_cached(sql)?.execute([kind]).map(drop)
+    tx.prepare_cached(sql)?.execute([kind])?;
+    let sql = "INSERT INTO outbox_untold (lane, count) VALUES (?1, 1) \
+               ON CONFLICT (lane) DO UPDATE SET count = count + 1";
+    tx.prepare_cached(sql)?.execute([lane]).map(drop)
 }
 
 /// A count; none is below 0.

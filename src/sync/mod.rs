@@ -1,6 +1,6 @@
 //! Head office over MQTT: what passes between it and the kiosks, who may say it, how content
-//! is packed, and the connection itself. All but [`mqtt`], [`tls`], [`uplink`] and [`ingest`] is
-//! pure: values in, values out.
+//! is packed, and the connection itself. All but [`mqtt`], [`tls`], [`tell`], [`uplink`] and
+//! [`ingest`] is pure: values in, values out.
 //!
 //! ```text
 //! topics    names of topics, and what a kiosk hears and writes
@@ -12,6 +12,7 @@
 //! session   a catalog on its way down   ingest   what it asks of the store
 //! pump      which events go next        batch    what a batch of them looks like
 //! mqtt      the connection              tls      who the broker must be, and who one is
+//! tell      what happened, into the outbox
 //! uplink    the kiosk's end of the line: connection, pump and outbox together
 //! ```
 //!
@@ -83,6 +84,7 @@ pub mod pump;
 pub mod root;
 pub mod session;
 pub mod sign;
+pub mod tell;
 pub mod tls;
 pub mod topics;
 pub mod uplink;

@@ -12,6 +12,7 @@
 use super::batch;
 use super::mqtt::{self, Inbox, Link, Message, Order, Presence, Session, Told};
 use super::pump::{self, Command, Event, Pace, Pump};
+use super::tell::tell_dropped;
 use super::topics::{Line, Site};
 use super::wire;
 use super::wire::event::Ack;
@@ -149,10 +150,17 @@ enum Job {
 }
 
 enum Answer {
-    Read { lane: Lane, rows: Vec<Waiting> },
+    Read {
+        lane: Lane,
+        rows: Vec<Waiting>,
+    },
     Removed,
     Failed(StoreError),
-    Report(Box<Report>),
+    /// `grew`: what was dropped is now told of, by an event.
+    Report {
+        report: Box<Report>,
+        grew: bool,
+    },
 }
 
 /// The newest description, for statuses that are made between two.
@@ -248,7 +256,10 @@ fn keep_outbox(catalog: &Catalog, describe: &Describe, mut asked: Receiver<Job>,
                 .acknowledge_events(&taken)
                 .and_then(|_| if refused.is_empty() { Ok(0) } else { catalog.refuse_events(&refused) })
                 .map(|_| Answer::Removed),
-            Job::Report => backlog(catalog).map(|waits| Answer::Report(Box::new(describe(waits)))),
+            Job::Report => tell_dropped(catalog, Timestamp::now()).and_then(|told| {
+                let report = Box::new(describe(backlog(catalog)?));
+                Ok(Answer::Report { report, grew: told > 0 })
+            }),
         };
         if answer.blocking_send(done.unwrap_or_else(Answer::Failed)).is_err() {
             break;
@@ -419,7 +430,10 @@ impl Running {
                 self.stands(Some(error.to_string()));
                 self.happened(Event::Failed);
             }
-            Answer::Report(report) => {
+            Answer::Report { report, grew } => {
+                if grew {
+                    self.happened(Event::Grew);
+                }
                 *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = *report;
                 let Some(session) = self.session else { return };
                 let payload = (self.status)(session, true);

@@ -17,6 +17,7 @@ use aisle::sync::wire::event::Health;
 use aisle::sync::wire::status::{Backlog, Report};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -107,6 +108,22 @@ impl Shop {
     /// How many events head office has.
     pub fn filed(&self) -> u64 {
         self.office.counts().unwrap().iter().map(|(_, count)| count).sum()
+    }
+
+    /// What head office was told of events that were dropped: in how many words, and how many of
+    /// each lane.
+    pub fn given_up(&self) -> (u64, BTreeMap<String, u64>) {
+        let file = rusqlite::Connection::open(self.folder.path().join("office/office.db")).unwrap();
+        let mut bodies = file.prepare("SELECT body FROM events WHERE kind = 'dropped'").unwrap();
+        let bodies = bodies.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        let (mut words, mut lanes) = (0, BTreeMap::new());
+        for body in bodies {
+            let body: Value = serde_json::from_str(&body.unwrap()).unwrap();
+            words += 1;
+            let lane = body["what"].as_str().unwrap().to_owned();
+            *lanes.entry(lane).or_default() += body["count"].as_u64().unwrap();
+        }
+        (words, lanes)
     }
 
     pub fn fleet(&self) -> Vec<Kiosk> {

@@ -391,8 +391,11 @@ impl Told for Telemetry {
     fn priority(&self) -> u8 {
         match self {
             Self::Latency { .. } | Self::Health(_) => 0,
-            Self::VisitEnded { .. } | Self::Searched { .. } | Self::Recommended { .. } => 1,
-            Self::HonestNo { .. } | Self::ListConfirmed { .. } | Self::Satisfaction { .. } => 2,
+            Self::Searched { .. } | Self::Recommended { .. } => 1,
+            Self::VisitEnded { .. }
+            | Self::HonestNo { .. }
+            | Self::ListConfirmed { .. }
+            | Self::Satisfaction { .. } => 2,
             Self::EngineRestarted { .. } | Self::Started { .. } | Self::Alert { .. } => 3,
             Self::Applied { .. } | Self::Refused { .. } | Self::Dropped { .. } => 4,
         }
