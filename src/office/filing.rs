@@ -4,7 +4,7 @@
 use crate::store::{Effect, OfficeBatch, OfficeEvent};
 use crate::sync::topics::{Line, Name};
 use crate::sync::wire::event::{Ack, Batch, Inventory, Order, Outcome, Refused, Telemetry, Told};
-use crate::sync::wire::{self, MAX_TEXT, Message, WireError};
+use crate::sync::wire::{self, Message, WireError};
 use serde_json::Value;
 
 /// A batch, ready to be written down and answered.
@@ -93,10 +93,9 @@ where
     Ok(Filing { batch, ack })
 }
 
-/// As an answer may bear it: 1 to 300 characters on one line.
+/// As an answer may bear it.
 fn one_line(why: &str) -> String {
-    let line: String = why.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
-    if line.is_empty() { "it cannot be read".to_owned() } else { line }
+    wire::one_line(why).unwrap_or_else(|| "it cannot be read".to_owned())
 }
 
 #[cfg(test)]
@@ -170,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_reason_is_cut_to_what_an_answer_may_bear() {
-        assert_eq!(one_line("a\nb\0"), "ab");
+        assert_eq!(one_line("a\nb\0"), "a b");
         assert_eq!(one_line(&"é".repeat(400)).chars().count(), 300);
         assert_eq!(one_line("\n"), "it cannot be read");
     }

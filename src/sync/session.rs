@@ -22,9 +22,9 @@ use super::keys::{KeyList, Trust};
 use super::plan::{Have, Plan, Way, plan};
 use super::sign::{KeyId, SignError};
 use super::topics::{Role, Topic};
-use super::wire::WireError;
 use super::wire::catalog::{Chunk, Manifest};
 use super::wire::event::Refusal;
+use super::wire::{WireError, one_line};
 use bytes::Bytes;
 use fetch::{Arrived, Ask, Fetch};
 use jiff::Timestamp;
@@ -50,6 +50,8 @@ struct Target {
     retry: Duration,
     told_ready: bool,
     told_stalled: bool,
+    /// What held it up last; `None` again once something of it comes.
+    trouble: Option<String>,
 }
 
 /// The state of it all.
@@ -124,6 +126,21 @@ impl Session {
         self.newest.as_ref().map(|(manifest, _)| manifest.version)
     }
 
+    /// What keeps the newest bundle from coming, for [`Report::problem`]; `None`: nothing, or
+    /// nothing yet.
+    ///
+    /// [`Report::problem`]: super::wire::status::Report::problem
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        let target = self.target.as_ref()?;
+        let trouble = target.trouble.as_ref()?;
+        let (version, missing) = (target.manifest.version, target.fetch.missing());
+        one_line(&match missing {
+            0 => format!("bundle {version} cannot be taken into use: {trouble}"),
+            missing => format!("bundle {version} lacks {missing} chunks: {trouble}"),
+        })
+    }
+
     /// When a `Tick` is due, on the clock that only runs forward.
     #[must_use]
     pub fn wake(&self) -> Option<Duration> {
@@ -162,6 +179,7 @@ impl Session {
                 self.staged.insert(digest);
                 if let Some(target) = &mut self.target {
                     target.fetch.stored(&digest);
+                    target.trouble = None;
                 }
             }
             Event::NotStaged(digest, detail) => {
@@ -458,6 +476,7 @@ impl Session {
             retry: Duration::ZERO,
             told_ready: false,
             told_stalled: false,
+            trouble: None,
         });
     }
 
@@ -472,6 +491,7 @@ impl Session {
 
 impl Target {
     fn stalled(&mut self, detail: String, commands: &mut Vec<Command>) {
+        self.trouble = Some(detail.clone());
         if !std::mem::replace(&mut self.told_stalled, true) {
             let (version, missing) = (self.manifest.version, self.fetch.missing());
             commands.push(Command::Report(Outcome::Stalled { version, missing, detail }));

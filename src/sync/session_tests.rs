@@ -2,6 +2,7 @@
 mod kiosk;
 
 use super::*;
+use crate::sync::wire::event::Telemetry;
 use jiff::ToSpan;
 use kiosk::{Kiosk, OFFICE, at, published, sealed, start};
 use proptest::prelude::*;
@@ -221,8 +222,10 @@ fn chunks_that_are_wrong_or_missing_are_asked_for_again_with_growing_pauses() {
     assert!(*longest > Duration::from_secs(1800) && *longest <= Duration::from_secs(3600));
     let stalls = kiosk.told.iter().filter(|told| matches!(told, Outcome::Stalled { .. })).count();
     assert_eq!(stalls, 1, "once is enough");
+    let problem = kiosk.session.problem().unwrap();
+    assert!(problem.starts_with("bundle 1 lacks ") && problem.contains("check that the broker"), "{problem}");
     kiosk.run();
-    assert_eq!(kiosk.version(), Some(1));
+    assert_eq!((kiosk.version(), kiosk.session.problem()), (Some(1), None));
 }
 
 #[test]
@@ -310,9 +313,16 @@ fn a_full_disk_and_lost_pieces_are_waited_out() {
     kiosk.failures.push_back(Failure::Missing(vec![lost]));
     kiosk.failures.push_back(Failure::Missing(vec![]));
     kiosk.tell(published(2));
+    while kiosk.session.problem().is_none() {
+        kiosk.step(true);
+    }
+    let problem = "bundle 2 cannot be taken into use: the disk is full";
+    assert_eq!(kiosk.session.problem().as_deref(), Some(problem));
     kiosk.run();
-    assert_eq!(kiosk.version(), Some(2));
+    assert_eq!((kiosk.version(), kiosk.session.problem()), (Some(2), None));
     assert_eq!(kiosk.fetched.iter().filter(|digest| **digest == lost).count(), 2);
+    let told: Vec<_> = kiosk.told.iter().filter_map(Outcome::telemetry).collect();
+    assert!(matches!(&told[..], [Telemetry::Applied { version: 2, ms: 1000, .. }]), "{told:?}");
 }
 
 static NAMES: LazyLock<Vec<Digest>> = LazyLock::new(|| {

@@ -227,7 +227,11 @@ async fn run(
 
 fn status(latest: &Latest, start: u64, session: Session, online: bool) -> Vec<u8> {
     let connection = Uuid::from_u64_pair(start, session.number);
-    let report = || latest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let report = || {
+        let report = latest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // However it was worded, it shall not cost the rest of the status.
+        Report { problem: report.problem.as_deref().and_then(wire::one_line), ..report }
+    };
     let status =
         if online { Status { connection, online, report: Some(report()) } } else { Status::gone(connection) };
     wire::write(&status).unwrap_or_else(|error| {
@@ -516,5 +520,24 @@ async fn pass_on(others: Option<&Sender<Told>>, passing: &mut VecDeque<Told>) {
         }
         // They are gone.
         Err(_) => passing.clear(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::samples;
+    use super::*;
+
+    #[test]
+    fn a_problem_of_any_length_does_not_cost_the_status() {
+        let told = |problem: &str| {
+            let report = Report { problem: Some(problem.to_owned()), ..samples::status().report.unwrap() };
+            let session = Session { epoch: 1, number: 1 };
+            let payload = status(&Arc::new(Mutex::new(report)), 7, session, true);
+            wire::read::<Status>(&payload).unwrap().report.unwrap().problem
+        };
+        assert_eq!(told("the disk\nis full").as_deref(), Some("the disk is full"));
+        assert_eq!(told(&"é".repeat(400)), Some("é".repeat(wire::MAX_TEXT)));
+        assert_eq!(told("\n"), None);
     }
 }

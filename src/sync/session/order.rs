@@ -11,7 +11,7 @@ use crate::sync::sign::KeyId;
 use crate::sync::topics::Site;
 use crate::sync::wire::Version;
 use crate::sync::wire::catalog::{Chunk, Manifest};
-use crate::sync::wire::event::{self, Refusal};
+use crate::sync::wire::event::{self, Refusal, Telemetry};
 use bytes::Bytes;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -174,4 +174,26 @@ pub enum Outcome {
         /// That were fetched for it since the program started.
         bytes: u64,
     },
+}
+
+impl Outcome {
+    /// What of it goes into the outbox. A manifest whose version nobody vouches for is not told
+    /// of there; what is stalled stands in the status, see [`Session::problem`].
+    ///
+    /// [`Session::problem`]: super::Session::problem
+    #[must_use]
+    pub fn telemetry(&self) -> Option<Telemetry> {
+        match *self {
+            Self::Applied { version, way, took, bytes, .. } => {
+                let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                Some(Telemetry::Applied { version, ms, bytes, way })
+            }
+            Self::Refused { version: Some(version), why, .. } => Some(Telemetry::Refused { version, why }),
+            Self::Refused { version: None, .. }
+            | Self::KeysTaken { .. }
+            | Self::KeysRefused { .. }
+            | Self::Ready { .. }
+            | Self::Stalled { .. } => None,
+        }
+    }
 }

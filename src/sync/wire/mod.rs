@@ -139,6 +139,16 @@ fn text(what: &'static str, text: &str, max: usize) -> Result<(), WireError> {
     Ok(())
 }
 
+/// Any text as a message may bear it for people: one line of at most [`MAX_TEXT`] characters;
+/// `None` where nothing is left.
+#[must_use]
+pub fn one_line(text: &str) -> Option<String> {
+    let line: String =
+        text.split(char::is_control).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+    let line: String = line.chars().take(MAX_TEXT).collect();
+    (!line.is_empty()).then_some(line)
+}
+
 /// An article number as [`Sku::new`] makes it.
 fn sku(sku: &Sku) -> Result<(), WireError> {
     if Sku::new(sku.as_str()).as_ref() != Some(sku) {
