@@ -6,7 +6,9 @@ use aisle::app::cli::{self, Cli, Command};
 use aisle::app::folders::Folders;
 use aisle::app::meaning::searched_by_meaning;
 use aisle::app::mouth::Utterance;
-use aisle::app::{ask, corrections, doctor, kiosk, live, mirror, reports, search, service, speech_service};
+use aisle::app::{
+    ask, corrections, doctor, kiosk, line, live, mirror, reports, search, service, speech_service,
+};
 use aisle::domain::Sku;
 use aisle::domain::turn::TurnReport;
 use aisle::models::{BarProgress, ModelDir, Row, Status};
@@ -98,7 +100,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
             let assistant = Arc::new(Assistant::open(&folders, settings.clone(), parts)?);
             block_on(async {
                 speech_service::start(&assistant, &settings);
-                service::run(assistant, &socket, || true).await
+                let line = line::start(&assistant, &folders.data, &settings);
+                let served = service::run(assistant, &socket, || true).await;
+                line.stop().await;
+                served
             })
             .map(|()| ExitCode::SUCCESS)
         }

@@ -92,6 +92,9 @@ pub async fn answer(assistant: &Assistant, line: &[u8], say: Option<&Path>, name
         Ok(done) => done,
         Err(error) => return refusal(line, "bad_input", &error.to_string()),
     };
+    if let Some(meter) = assistant.meter() {
+        meter.turn(&report.timings_ms);
+    }
     if let (Some(folder), Some(utterance)) = (say, utterance) {
         let path = folder.join(format!("{name}.wav"));
         if let Err(error) = wav::write(&path, &utterance.samples, utterance.rate) {

@@ -6,6 +6,7 @@ use super::ears::{Ears, HearingError};
 use super::folders::{Folders, worker};
 use super::lookup::Shelves;
 use super::meaning::searched_by_meaning;
+use super::meter::{self, Meter};
 use super::mouth::{Mouth, Utterance};
 use super::sessions::{Sessions, Talked};
 use super::turn::{Aids, Answer, Command, Event, Turn};
@@ -24,13 +25,14 @@ use crate::models::ModelDir;
 use crate::models::onnx::Runtime;
 use crate::settings::Settings;
 use crate::store::{AlertKind, Catalog, CatalogInfo, Edition, EmbedError, SearchRequest, StoreError};
+use crate::sync::wire::event::{Alert, Telemetry};
 use crate::voice::echo::Noise;
 use anyhow::{Context as _, Result};
 use jiff::{Timestamp, Zoned};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// What the shopper gave.
@@ -70,7 +72,8 @@ pub struct Parts {
 
 /// The assistant.
 pub struct Assistant {
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
+    meter: OnceLock<Arc<Meter>>,
     shop: RwLock<Arc<Shop>>,
     guide: Guide,
     settings: Settings,
@@ -140,8 +143,8 @@ impl Assistant {
         let model = language_model(&models, &settings)?;
         let guide = guide(&settings)?;
         let classifier = Classifier::shipped().filter(|own| catalog.encoder() == Some(own.encoder()));
-        let sessions = Mutex::default();
-        Ok(Self { catalog, shop, guide, settings, ears, mouth, classifier, model, sessions })
+        let (catalog, meter, sessions) = (Arc::new(catalog), OnceLock::new(), Mutex::default());
+        Ok(Self { catalog, meter, shop, guide, settings, ears, mouth, classifier, model, sessions })
     }
 
     /// Makes products that came with an import or a correction ready for search by
@@ -239,6 +242,23 @@ impl Assistant {
         request: &Request,
         pieces: impl FnMut(&[i16], u32),
     ) -> Result<(TurnReport, Option<Utterance>)> {
+        let (report, utterance, told) = self.take(request, pieces).await?;
+        if let Some(meter) = self.meter() {
+            meter.answered(&told, &report.timings_ms);
+        }
+        Ok((report, utterance))
+    }
+
+    /// A turn that nobody asked for, to see whether it works: it is told to nobody.
+    pub(super) async fn try_turn(&self, request: &Request) -> Result<TurnReport> {
+        Ok(self.take(request, |_, _| {}).await?.0)
+    }
+
+    async fn take(
+        &self,
+        request: &Request,
+        pieces: impl FnMut(&[i16], u32),
+    ) -> Result<(TurnReport, Option<Utterance>, Vec<Telemetry>)> {
         let started = Instant::now();
         let mut timings = Timings::default();
         let context = match &request.input {
@@ -278,6 +298,7 @@ impl Assistant {
         let context = turn.into_context();
         let order = context.order.clone();
         self.remember(request, Talked { context, before }, &answer);
+        let told = meter::told(&answer);
         let main = answer.main().context("a turn has a step")?;
         let (intent, tier) = (main.understanding.tool.intent(), main.understanding.tier);
         let tool = main.understanding.tool.report();
@@ -314,7 +335,7 @@ impl Assistant {
             degraded,
             timings_ms: timings,
         };
-        Ok((report, utterance))
+        Ok((report, utterance, told))
     }
 
     async fn listen(&self, input: &Input, menu: &Menu, timings: &mut Timings) -> Result<Event> {
@@ -384,6 +405,20 @@ impl Assistant {
     /// The catalog, for what is no turn.
     pub(super) fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    pub(super) fn shared_catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog)
+    }
+
+    /// Notes turns for head office with `meter` from now on; only the first one counts.
+    pub(super) fn note_with(&self, meter: Arc<Meter>) {
+        let _ = self.meter.set(meter);
+    }
+
+    /// Who notes; `None` for a single question at a terminal.
+    pub(super) fn meter(&self) -> Option<&Meter> {
+        self.meter.get().map(Arc::as_ref)
     }
 
     /// Keeps the conversation of a session that is under way, however long ago its last
@@ -474,7 +509,12 @@ impl Assistant {
     /// Raises an alert that somebody of the shop must acknowledge.
     fn call_staff(&self) -> Called {
         match self.catalog.raise_alert(AlertKind::CallStaff, Timestamp::now()) {
-            Ok(true) => Called::Now,
+            Ok(true) => {
+                if let Some(meter) = self.meter() {
+                    meter.tell(Telemetry::Alert { alert: Alert::CallStaff });
+                }
+                Called::Now
+            }
             Ok(false) => Called::Before,
             Err(error) => {
                 tracing::error!(%error, "a call for staff could not be recorded");

@@ -3,10 +3,12 @@
 
 use super::assistant::{Assistant, Parts};
 use super::folders::{Folders, worker};
+use super::line::Setup;
 use crate::engines::EngineState;
 use crate::models::{ModelDir, Status, Tier};
 use crate::settings::Settings;
 use crate::store::Catalog;
+use crate::sync::topics::Site;
 use crate::voice::devices::SoundDevices;
 use crate::voice::espeak;
 use serde::Serialize;
@@ -52,7 +54,7 @@ impl Check {
 
 /// Runs every check.
 pub async fn examine(folders: &Folders, settings: &Settings) -> Vec<Check> {
-    let mut checks = standing(folders);
+    let mut checks = standing(folders, settings);
     if checks.iter().any(|check| check.name == CATALOG && check.health == Health::Good) {
         checks.extend(engines(folders, settings).await);
     }
@@ -61,7 +63,7 @@ pub async fn examine(folders: &Folders, settings: &Settings) -> Vec<Check> {
 
 /// The checks that start nothing: a kiosk that runs asks its own engines.
 #[must_use]
-pub fn standing(folders: &Folders) -> Vec<Check> {
+pub fn standing(folders: &Folders, settings: &Settings) -> Vec<Check> {
     let mut checks = vec![processor(), disk(&folders.data)];
     checks.extend(models(folders));
     checks.extend(workers());
@@ -72,6 +74,7 @@ pub fn standing(folders: &Folders) -> Vec<Check> {
         }
     });
     checks.push(catalog(&folders.data));
+    checks.push(head_office(&folders.data, settings));
     checks.extend(sound());
     checks
 }
@@ -168,6 +171,35 @@ fn catalog(data: &Path) -> Check {
             Check::good(CATALOG, format!("{}: {} products as of {as_of}", info.name, info.products))
         }
         Err(error) => Check::fault(CATALOG, error.to_string(), advice),
+    }
+}
+
+/// Nothing connects: a second connection of one name would end the running kiosk's.
+fn head_office(data: &Path, settings: &Settings) -> Check {
+    const NAME: &str = "head office";
+    let place = match Setup::read(&settings.sync) {
+        Ok(None) => "none is set (sync.broker); this kiosk runs alone".to_owned(),
+        Ok(Some(setup)) => {
+            let Site { store, kiosk, group, .. } = setup.site;
+            format!("{} as {kiosk} of {store}, group {group}", settings.sync.broker)
+        }
+        Err(error) => return Check::fault(NAME, error.to_string(), "mend that setting"),
+    };
+    let waits = Catalog::open(data).and_then(|catalog| Ok((catalog.outbox()?, catalog.refusals()?)));
+    let (outbox, refusals) = match waits {
+        Ok(waits) => waits,
+        Err(error) => return Check::fault(NAME, error.to_string(), "see the catalog's check"),
+    };
+    let dropped: u64 = outbox.dropped.iter().map(|(_, count)| count).sum();
+    let refused: u64 = refusals.iter().map(|own| own.count).sum();
+    let seen = format!("{place}; {} events wait", outbox.waiting);
+    match (dropped, refused) {
+        (0, 0) => Check::good(NAME, seen),
+        _ => Check::warning(
+            NAME,
+            format!("{seen}, {dropped} were given up for want of room, {refused} were refused"),
+            "let it reach head office, or raise sync.outbox_mb",
+        ),
     }
 }
 

@@ -128,7 +128,7 @@ async fn beat(assistant: &Assistant) -> Result<()> {
         speak: false,
         stays: false,
     };
-    let (report, _) = assistant.turn(&request, |_, _| {}).await?;
+    let report = assistant.try_turn(&request).await?;
     if let Some(trouble) = report.degraded.first() {
         bail!("{trouble}");
     }

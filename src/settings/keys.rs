@@ -209,6 +209,41 @@ settings! {
         /// Program that writes a line each time somebody comes near, with its arguments; empty: no presence sensor.
         presence_command: Vec<String> = Vec::new(), Chars(200);
     }
+    /// Head office over MQTT: who answers, and who this kiosk is there.
+    sync: Sync {
+        /// Its broker as host:port, always encrypted, such as broker.example.com:8883; empty: the kiosk runs alone, and what it would tell waits.
+        broker: String = String::new(), Chars(200);
+        /// The retailer, as topics and certificates name it: 1 to 32 of a-z, 0-9, - and _, as for the three below.
+        tenant: String = String::new(), Chars(32);
+        /// The store.
+        store: String = String::new(), Chars(32);
+        /// This kiosk, unique in its store.
+        kiosk: String = String::new(), Chars(32);
+        /// Group of stores that carry the same catalog.
+        group: String = "all".into(), Chars(32);
+        /// Certificates of those who may vouch for the broker, a PEM file; "system" trusts whom this machine trusts.
+        ca: String = String::new(), Chars(400);
+        /// The kiosk's own certificate, a PEM file; empty where a user and a password say who it is.
+        certificate: String = String::new(), Chars(400);
+        /// The key of it, a PEM file that only Aisle's user can read.
+        key: String = String::new(), Chars(400);
+        /// The kiosk's user at the broker, where it has no certificate.
+        user: String = String::new(), Chars(200);
+        /// File with that user's password.
+        password_file: String = String::new(), Chars(400);
+        /// Head office's root keys, 64 hexadecimal digits each: what they do not vouch for is not taken.
+        root_keys: Vec<String> = Vec::new(), Chars(64);
+        /// How many of them must sign.
+        root_signatures: u32 = 1, Between(1, 3);
+        /// How often the kiosk says how it is, in seconds.
+        status_seconds: u32 = 60, Between(5, 3600);
+        /// Time over which kiosks spread the fetching of a new catalog, in seconds.
+        spread_seconds: u32 = 30, Between(0, 3600);
+        /// Most that may wait for head office, in megabytes; beyond it the least important goes.
+        outbox_mb: u32 = 32, Between(1, 1024);
+        /// Most of a catalog on its way down that is kept, in megabytes.
+        staging_mb: u32 = 512, Between(16, 4096);
+    }
     /// How the retailer dresses the screen.
     brand: Brand {
         /// Colour of buttons and marks.

@@ -7,6 +7,8 @@ mod keys;
 mod source;
 mod value;
 
-pub use keys::{Asr, Audio, Brand, Catalog, Dialog, Listening, Llm, Screen, Service, Settings, Store, Voice};
+pub use keys::{
+    Asr, Audio, Brand, Catalog, Dialog, Listening, Llm, Screen, Service, Settings, Store, Sync, Voice,
+};
 pub use source::{Mistake, SettingsError, load, reference};
 pub use value::{Allowed, Setting, rgb};

@@ -126,6 +126,14 @@ impl Session {
         self.newest.as_ref().map(|(manifest, _)| manifest.version)
     }
 
+    /// The newest time that a key in force signed; `None`: nothing was signed yet.
+    #[must_use]
+    pub fn signed(&self) -> Option<Timestamp> {
+        let list = self.trust.as_ref().map(Trust::list)?;
+        let signed = self.memory.signed.iter().filter(|(key, _)| is_listed(list, **key));
+        signed.map(|(_, at)| *at).chain([list.issued]).max()
+    }
+
     /// What keeps the newest bundle from coming, for [`Report::problem`]; `None`: nothing, or
     /// nothing yet.
     ///
@@ -157,10 +165,7 @@ impl Session {
 
     /// The time to judge expiry by.
     fn sure(&self, now: Now) -> Timestamp {
-        let Some(list) = self.trust.as_ref().map(Trust::list) else { return now.clock };
-        let signed = self.memory.signed.iter().filter(|(key, _)| is_listed(list, **key));
-        let newest = signed.map(|(_, at)| *at).chain([list.issued]).max();
-        sure_time(now.clock, newest)
+        sure_time(now.clock, self.signed())
     }
 
     fn take(&mut self, event: Event, now: Now, commands: &mut Vec<Command>) {

@@ -129,6 +129,12 @@ impl Uplink {
         self.link.borrow().clone()
     }
 
+    /// The same, now and later, for who is started with it.
+    #[must_use]
+    pub fn links(&self) -> watch::Receiver<Option<Link>> {
+        self.link.clone()
+    }
+
     /// Says goodbye and stops, within a few seconds. Answers that come meanwhile still count.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);

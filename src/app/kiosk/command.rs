@@ -5,7 +5,7 @@ use super::goods::Goods;
 use super::welcome::Welcome;
 use crate::app::talk::{self, Call};
 use crate::dialog::tool::Tool;
-use crate::domain::turn::{Intent, OrderLine};
+use crate::domain::turn::{Intent, OrderLine, Timings};
 use crate::domain::{Cents, Sku};
 use crate::view::card::Card;
 use crate::view::feedback::{Reason, Thumb};
@@ -115,6 +115,8 @@ pub struct Turned {
     pub compared: Vec<compare::Column>,
     /// What became of a call for a person.
     pub call: Option<help::Call>,
+    /// How long its stages took.
+    pub times: Timings,
 }
 
 /// What is to be done.

@@ -4,16 +4,19 @@
 use super::command::{Answer, Browse, Command, Event, Spoken, Ticket};
 use super::hands::Hands;
 use super::loudspeaker::{Loudspeaker, Told};
+use super::tally::{Act, Tally};
 use super::visit::{State, VOLUME};
 use super::{sensor, voice};
 use crate::app::assistant::{Assistant, Input, Parts};
 use crate::app::doctor::{self, Health};
 use crate::app::folders::Folders;
+use crate::app::meter::Meter;
 use crate::app::talk::driver::Conversation;
 use crate::app::talk::trace::Trace;
-use crate::app::{service, speech_service};
+use crate::app::{line, service, speech_service};
 use crate::domain::turn::OrderLine;
 use crate::settings::Settings;
+use crate::sync::wire::event::{Dissatisfaction, Telemetry};
 use crate::view::feedback::{Reason, Thumb};
 use crate::view::maintenance;
 use crate::view::touch::Touch;
@@ -152,7 +155,8 @@ pub(super) async fn run(
     let mut shown = state.screen.clone();
     let mut asked = Some(asked);
     let mut failing: Option<Instant> = None;
-    let mut trace = Trace::default();
+    let (mut trace, mut tally) = (Trace::default(), Tally::default());
+    let mut to_head_office = None;
     loop {
         let event = tokio::select! {
             touch = touches.recv() => match touch {
@@ -168,6 +172,7 @@ pub(super) async fn run(
                     if let Some(asked) = asked.take() {
                         desk.begin(&assistant, asked);
                         speech_service::start(&assistant, &desk.settings);
+                        to_head_office = Some(line::start(&assistant, &desk.folders.data, &desk.settings));
                         let (assistant, socket, served) = (Arc::clone(&assistant), socket.clone(), served.clone());
                         let pulse = pulse.clone();
                         tokio::spawn(async move {
@@ -213,9 +218,15 @@ pub(super) async fn run(
             }
         };
         desk.follow(&event, &state, &mut trace);
+        let act = Act::of(&event);
         let commands = state.update(event, started.elapsed());
         if commands.contains(&Command::Answered(false)) {
             trace.unsaid();
+            desk.meter().iter().for_each(|meter| meter.spoken(&trace));
+        }
+        let (on, page) = (state.under_way(), state.screen.chrome.page);
+        if let Some(visit) = tally.follow(act, &commands, on, page, started.elapsed()) {
+            desk.meter().iter().for_each(|meter| meter.tell(visit));
         }
         if desk.settings.screen.trace {
             state.screen.chrome.trace = trace.lines();
@@ -230,6 +241,9 @@ pub(super) async fn run(
     }
     // Its program goes with it.
     sensor.abort();
+    if let Some(line) = to_head_office {
+        line.stop().await;
+    }
     if let Some(hands) = &desk.hands {
         for engine in hands.assistant.engines() {
             engine.stop().await;
@@ -331,6 +345,11 @@ impl Desk {
         }
     }
 
+    /// Who notes for head office, once the catalog is open.
+    fn meter(&self) -> Option<&Meter> {
+        self.hands.as_ref()?.assistant.meter()
+    }
+
     /// What others than the visit need to know of an event.
     fn follow(&self, event: &Event, state: &State, trace: &mut Trace) {
         match event {
@@ -342,12 +361,15 @@ impl Desk {
                 Spoken::Asked { moments, .. } => trace.asked(*moments),
                 _ => {}
             },
-            Event::Answered(ticket, answer) if state.is_spoken(ticket.turn) => {
-                if let Answer::Turn(turn) = &**answer {
+            Event::Answered(ticket, answer) => match &**answer {
+                Answer::Turn(turn) if state.is_spoken(ticket.turn) => {
                     trace.answered(turn.goods.goods.iter().map(|good| &good.card.sku));
                 }
-            }
+                Answer::Turn(turn) => self.meter().iter().for_each(|meter| meter.turn(&turn.times)),
+                _ => {}
+            },
             Event::Sounded { at, .. } if trace.sounded(*at) => {
+                self.meter().iter().for_each(|meter| meter.spoken(trace));
                 tracing::info!("a spoken turn: {}", trace.lines().replace('\n', ", "));
             }
             _ => {}
@@ -458,14 +480,16 @@ impl Desk {
                 self.check(state, done);
             }
             Command::Feedback { thumb, reason } => {
-                let word = match reason {
-                    Reason::None => None,
-                    Reason::NotFound => Some("not_found"),
-                    Reason::WrongAnswer => Some("wrong_answer"),
-                    Reason::TooSlow => Some("too_slow"),
-                    Reason::NotUnderstood => Some("not_understood"),
-                    Reason::Other => Some("other"),
+                let (word, said) = match reason {
+                    Reason::None => (None, None),
+                    Reason::NotFound => (Some("not_found"), Some(Dissatisfaction::NotFound)),
+                    Reason::WrongAnswer => (Some("wrong_answer"), Some(Dissatisfaction::WrongAnswer)),
+                    Reason::TooSlow => (Some("too_slow"), Some(Dissatisfaction::TooSlow)),
+                    Reason::NotUnderstood => (Some("not_understood"), Some(Dissatisfaction::NotUnderstood)),
+                    Reason::Other => (Some("other"), Some(Dissatisfaction::Other)),
                 };
+                let told = Telemetry::Satisfaction { useful: thumb == Thumb::Up, reason: said };
+                self.meter().iter().for_each(|meter| meter.tell(told));
                 spawn_blocking(move || {
                     let kept =
                         hands.assistant.catalog().keep_feedback(thumb == Thumb::Up, word, Timestamp::now());
@@ -479,7 +503,7 @@ impl Desk {
 
     /// Looks at everything, for the maintenance page.
     fn check(&self, state: &State, done: String) {
-        let folders = Arc::clone(&self.folders);
+        let (folders, settings) = (Arc::clone(&self.folders), Arc::clone(&self.settings));
         let products = self.hands.as_ref().map_or(0, |hands| hands.assistant.info().products);
         let (events, uptime) = (self.events.clone(), self.started.elapsed());
         let before = state.screen.maintenance.clone();
@@ -490,7 +514,7 @@ impl Desk {
         let is_checking = Arc::clone(&self.is_checking);
         let engines: Vec<doctor::Check> = self.hands.iter().flat_map(|hands| hands.engines()).collect();
         tokio::spawn(async move {
-            let standing = spawn_blocking(move || doctor::standing(&folders)).await;
+            let standing = spawn_blocking(move || doctor::standing(&folders, &settings)).await;
             is_checking.store(false, Ordering::SeqCst);
             let checks: Vec<doctor::Check> =
                 standing.unwrap_or_default().into_iter().chain(engines).collect();

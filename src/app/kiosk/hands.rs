@@ -483,6 +483,7 @@ fn told(shelves: &Shelves<'_>, report: &TurnReport, by_words: bool) -> Result<Tu
         way,
         compared,
         call: None,
+        times: report.timings_ms,
     })
 }
 

@@ -22,6 +22,7 @@ mod shelf;
 mod spoken;
 #[cfg(test)]
 mod spoken_tests;
+mod tally;
 mod touches;
 pub mod visit;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::visit::{Rules, State};
 use super::welcome::Welcome;
 use crate::dialog::findings::Found;
 use crate::dialog::tool::Tool;
-use crate::domain::turn::{Intent, OrderLine};
+use crate::domain::turn::{Intent, OrderLine, Timings};
 use crate::domain::{Currency, Sku};
 use crate::view::chrome::{Notice, Page, Sheet};
 use crate::view::feedback::Thumb;
@@ -66,6 +66,7 @@ pub(super) fn turned(intent: Intent, by_words: bool, found: &[&str], pieces: u32
         way: None,
         compared: Vec::new(),
         call: None,
+        times: Timings::default(),
     }))
 }
 

@@ -6,6 +6,29 @@ use crate::domain::Sku;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+/// A stage of a spoken turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// The words were there.
+    Words,
+    EndOfTurn,
+    FirstCard,
+    Answer,
+    FirstSound,
+}
+
+impl Reached {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Words => "words",
+            Self::EndOfTurn => "end of turn",
+            Self::FirstCard => "first card",
+            Self::Answer => "answer",
+            Self::FirstSound => "first sound",
+        }
+    }
+}
+
 /// The turn under way, or the latest.
 #[derive(Debug, Default)]
 pub struct Trace {
@@ -80,20 +103,24 @@ impl Trace {
         self.sound
     }
 
+    /// From the last voiced sample to each stage that there was.
+    pub fn stages(&self) -> impl Iterator<Item = (Reached, Duration)> {
+        let since = |at: Instant, spoken: Instant| at.saturating_duration_since(spoken);
+        let stages = [
+            (Reached::Words, self.moments.map(|own| since(own.heard, own.spoken))),
+            (Reached::EndOfTurn, self.moments.map(|own| since(own.asked, own.spoken))),
+            (Reached::FirstCard, self.card),
+            (Reached::Answer, self.answered),
+            (Reached::FirstSound, self.sound),
+        ];
+        stages.into_iter().filter_map(|(stage, time)| Some((stage, time?)))
+    }
+
     /// Milliseconds from the last voiced sample to each stage, as `stage ms` in lines.
     #[must_use]
     pub fn lines(&self) -> String {
-        let since = |at: Instant, spoken: Instant| Some(at.saturating_duration_since(spoken));
-        let stages = [
-            ("words", self.moments.and_then(|own| since(own.heard, own.spoken))),
-            ("end of turn", self.moments.and_then(|own| since(own.asked, own.spoken))),
-            ("first card", self.card),
-            ("answer", self.answered),
-            ("first sound", self.sound),
-        ];
-        let line =
-            |(stage, time): (&str, Option<Duration>)| Some(format!("{stage} {} ms", time?.as_millis()));
-        stages.into_iter().filter_map(line).collect::<Vec<_>>().join("\n")
+        let line = |(stage, time): (Reached, Duration)| format!("{} {} ms", stage.name(), time.as_millis());
+        self.stages().map(line).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -1,0 +1,186 @@
+//! The catalog's way down, carried out: passes what head office says on to the session, its
+//! orders to the connection and its work to the thread that writes; tells what came of it.
+//! Decides nothing, and never waits for the disk.
+
+use super::report::Reporter;
+use crate::app::meter::Meter;
+use crate::sync::ingest::{self, Ingest};
+use crate::sync::mqtt::{Arrival, Link, Order, Told};
+use crate::sync::session::{Command, Event, Now, Outcome, Session, update};
+use crate::sync::topics::{Site, Topic};
+use jiff::Timestamp;
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// Work that may wait for the disk before no more is taken from the line.
+const MOST: usize = 32;
+/// When an order that the connection had no room for is given again.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Carries out what one session decides.
+pub(super) struct Down {
+    session: Session,
+    site: Site,
+    links: watch::Receiver<Option<Link>>,
+    meter: Arc<Meter>,
+    reporter: Arc<Reporter>,
+    began: Instant,
+    /// What the connection is asked next, and the disk.
+    orders: VecDeque<Order>,
+    work: VecDeque<Command>,
+}
+
+impl Down {
+    pub(super) fn new(
+        session: Session,
+        site: Site,
+        links: watch::Receiver<Option<Link>>,
+        meter: Arc<Meter>,
+        reporter: Arc<Reporter>,
+    ) -> Self {
+        let began = Instant::now();
+        reporter.stands(&session);
+        let (orders, work) = (VecDeque::new(), VecDeque::new());
+        Self { session, site, links, meter, reporter, began, orders, work }
+    }
+
+    /// Until the line ends; then what is on its way to the disk is finished.
+    pub(super) async fn run(mut self, ingest: Ingest, mut told: mpsc::Receiver<Told>) {
+        let (commands, mut answers) = ingest::spawn(ingest);
+        loop {
+            self.give_orders();
+            let wake = self.session.wake().map(|at| self.began + at);
+            let due = async { if let Some(wake) = wake { sleep_until(wake).await } else { pending().await } };
+            let event = tokio::select! {
+                biased;
+                answer = answers.recv() => match answer {
+                    Some(event) => Some(event),
+                    None => {
+                        tracing::error!("catalogs are not taken any more: restart the program");
+                        break;
+                    }
+                },
+                Ok(room) = commands.reserve(), if !self.work.is_empty() => {
+                    if let Some(command) = self.work.pop_front() {
+                        room.send(command);
+                    }
+                    None
+                }
+                heard = told.recv(), if self.work.len() < MOST => match heard {
+                    Some(heard) => self.hear(heard),
+                    None => break,
+                },
+                () = sleep(AGAIN), if !self.orders.is_empty() => None,
+                () = due => Some(Event::Tick),
+            };
+            if let Some(event) = event {
+                self.happened(event);
+            }
+        }
+        // What was decided is still written down: whom it trusts, what it has seen.
+        for command in std::mem::take(&mut self.work) {
+            if !matches!(command, Command::Apply(_)) && commands.send(command).await.is_err() {
+                break;
+            }
+        }
+        drop(commands);
+        while answers.recv().await.is_some() {}
+    }
+
+    /// What the line tells, as an event of the session.
+    fn hear(&self, told: Told) -> Option<Event> {
+        match told {
+            Told::Up { .. } => Some(Event::Connected),
+            Told::Down { .. } => Some(Event::Disconnected),
+            Told::Arrived(arrival) => self.arrived(arrival),
+            Told::SubscribeRefused { filter, why } => {
+                tracing::warn!("the broker does not give {filter}: {why}");
+                None
+            }
+            Told::Published { .. } | Told::Refused { .. } | Told::StatusRefused { .. } => None,
+        }
+    }
+
+    fn arrived(&self, arrival: Arrival) -> Option<Event> {
+        let (tenant, topic) = Topic::parse(&arrival.topic).ok()?;
+        if !self.site.is_for_me(&tenant, &topic) {
+            return None;
+        }
+        match topic {
+            Topic::Keys => Some(Event::Keys(arrival.payload)),
+            Topic::Manifest { .. } => Some(Event::Manifest(arrival.payload)),
+            Topic::Chunk { digest, .. } => Some(Event::Chunk(digest, arrival.payload)),
+            _ => None,
+        }
+    }
+
+    fn happened(&mut self, event: Event) {
+        let now = Now { clock: Timestamp::now(), up: self.began.elapsed() };
+        for command in update(&mut self.session, event, now) {
+            match &command {
+                Command::Subscribe(digest) => {
+                    let topic = self.site.chunk(*digest).text(&self.site.tenant);
+                    self.orders.push_back(Order::Subscribe(topic));
+                    continue;
+                }
+                Command::Unsubscribe(digest) => {
+                    let topic = self.site.chunk(*digest).text(&self.site.tenant);
+                    self.orders.push_back(Order::Unsubscribe(topic));
+                    continue;
+                }
+                Command::Report(outcome) => self.tell(outcome),
+                _ => {}
+            }
+            self.work.push_back(command);
+        }
+        self.reporter.stands(&self.session);
+    }
+
+    /// Gives the connection what it has room for, in order.
+    fn give_orders(&mut self) {
+        let link = self.links.borrow();
+        let Some(link) = link.as_ref() else { return };
+        while let Some(order) = self.orders.front() {
+            if link.try_send(order.clone()).is_err() {
+                break;
+            }
+            self.orders.pop_front();
+        }
+    }
+
+    fn tell(&self, outcome: &Outcome) {
+        outcome.telemetry().into_iter().for_each(|event| self.meter.tell(event));
+        match outcome {
+            Outcome::Applied { version, way, took, bytes, .. } => {
+                tracing::info!(
+                    version,
+                    ?way,
+                    bytes,
+                    ms = took.as_millis(),
+                    "a catalog of head office is in use"
+                );
+                self.reporter.refused(None);
+            }
+            Outcome::Refused { version, why, detail, .. } => {
+                tracing::error!(version, ?why, "a catalog of head office is not taken: {detail}");
+                self.reporter.refused(Some(detail.clone()));
+            }
+            Outcome::KeysRefused { why, detail } => {
+                tracing::error!(?why, "keys of head office are not taken: {detail}");
+                self.reporter.refused(Some(detail.clone()));
+            }
+            Outcome::KeysTaken { version } => {
+                tracing::info!(version, "keys of head office are in force");
+                self.reporter.refused(None);
+            }
+            Outcome::Ready { version } => tracing::info!(version, "a catalog waits to be released"),
+            Outcome::Stalled { version, missing, detail } => {
+                tracing::warn!(version, missing, "a catalog does not come on: {detail}");
+            }
+        }
+    }
+}

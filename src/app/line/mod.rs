@@ -1,0 +1,163 @@
+//! The kiosk's line to head office while it runs: the uplink with the outbox, the catalog on
+//! its way down, and what the kiosk says of itself. Without a broker in the settings there is
+//! none, and what is to be told waits in the outbox; a line that fails never stops the kiosk.
+//!
+//! ```text
+//! broker <-> uplink -> down -> session (pure) -> down -> ingest -> catalog
+//!              ^
+//! meter -> outbox        report -> status
+//! ```
+
+mod down;
+mod report;
+mod setup;
+
+pub use setup::{Setup, SetupError};
+
+use super::assistant::Assistant;
+use super::meter::Meter;
+use crate::settings::Settings;
+use crate::store::StoreError;
+use crate::sync::ingest::{Ingest, IngestError};
+use crate::sync::pack::Limits;
+use crate::sync::pump;
+use crate::sync::session::{self, Session};
+use crate::sync::sign::SignError;
+use crate::sync::uplink::{self, Standing, Uplink};
+use crate::sync::wire::event::Telemetry;
+use crate::sync::wire::{Version, WireError};
+use down::Down;
+use report::Reporter;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// What the uplink may tell before the way down takes it.
+const WAITING: usize = 64;
+/// How long a stop waits for a bundle that is being taken into use.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why there is no line.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    #[error("what state.db remembers of head office cannot be read ({0}): bring back a copy of it")]
+    Altered(#[from] SignError),
+    #[error("this program's version is no version: {0}")]
+    Version(#[from] WireError),
+}
+
+/// The line of one kiosk.
+pub struct Line {
+    uplink: Option<Uplink>,
+    down: Option<JoinHandle<()>>,
+    meter: Arc<Meter>,
+}
+
+/// Begins to note what head office is to be told, and to speak with it where the settings say
+/// so, in the runtime that this is called in. What is in the way is logged.
+#[must_use]
+pub fn start(assistant: &Arc<Assistant>, data: &Path, settings: &Settings) -> Line {
+    let meter = Meter::start(assistant.shared_catalog(), settings.sync.outbox_mb);
+    if let Ok(program) = program() {
+        meter.tell(Telemetry::Started { program });
+    }
+    assistant.note_with(Arc::clone(&meter));
+    match open(assistant, data, settings, &meter) {
+        Ok(None) => Line { uplink: None, down: None, meter },
+        Ok(Some((uplink, down))) => {
+            meter.wakes(uplink.waker());
+            tokio::spawn(watch(uplink.standing()));
+            Line { uplink: Some(uplink), down: Some(down), meter }
+        }
+        Err(error) => {
+            tracing::error!("no line to head office: {error}");
+            Line { uplink: None, down: None, meter }
+        }
+    }
+}
+
+fn program() -> Result<Version, WireError> {
+    env!("CARGO_PKG_VERSION").parse()
+}
+
+fn open(
+    assistant: &Arc<Assistant>,
+    data: &Path,
+    settings: &Settings,
+    meter: &Arc<Meter>,
+) -> Result<Option<(Uplink, JoinHandle<()>)>, LineError> {
+    let sync = &settings.sync;
+    let Some(Setup { connection, site, anchor }) = Setup::read(sync)? else { return Ok(None) };
+    let (catalog, program) = (assistant.shared_catalog(), program()?);
+    let staging = u64::from(sync.staging_mb) << 20;
+    let ingest = Ingest::open(Arc::clone(&catalog), data, staging, Limits::default(), program)?;
+    let way = session::Setup {
+        site: site.clone(),
+        anchor,
+        program,
+        limits: Limits::default(),
+        pace: session::Pace {
+            spread: Duration::from_secs(sync.spread_seconds.into()),
+            ..session::Pace::default()
+        },
+        seed: fastrand::u64(..),
+    };
+    let session = Session::new(way, ingest.stored()?)?;
+    let reporter = Arc::new(Reporter::new(program, data, Arc::downgrade(assistant)));
+    let (passes, told) = mpsc::channel(WAITING);
+    let describes = Arc::clone(&reporter);
+    let uplink = uplink::start(uplink::Options {
+        connection,
+        site: site.clone(),
+        catalog,
+        describe: Arc::new(move |backlog| describes.report(backlog)),
+        pace: pump::Pace::default(),
+        status_every: Duration::from_secs(sync.status_seconds.into()),
+        others: Some(passes),
+    });
+    let down = Down::new(session, site, uplink.links(), Arc::clone(meter), reporter);
+    let down = tokio::spawn(down.run(ingest, told));
+    Ok(Some((uplink, down)))
+}
+
+/// Logs how the line stands, when that changes.
+async fn watch(mut standing: watch::Receiver<Standing>) {
+    let mut before = Standing::default();
+    while standing.changed().await.is_ok() {
+        let now = standing.borrow_and_update().clone();
+        match (&now.trouble, now.is_up) {
+            (Some(trouble), _) if before.trouble.as_ref() != Some(trouble) => {
+                tracing::warn!("head office: {trouble}");
+            }
+            (None, true) if !before.is_up => tracing::info!("head office answers"),
+            _ => {}
+        }
+        before = now;
+    }
+}
+
+impl Line {
+    /// Writes down what is still counted, says goodbye, and stops.
+    pub async fn stop(self) {
+        let meter = Arc::clone(&self.meter);
+        // What it writes down now is told at the next start.
+        let _ = tokio::task::spawn_blocking(move || meter.stop()).await;
+        if let Some(uplink) = self.uplink {
+            uplink.stop().await;
+        }
+        if let Some(down) = self.down
+            && timeout(STOP_WITHIN, down).await.is_err()
+        {
+            tracing::warn!("a catalog was being taken into use; it is tried again at the next start");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What the kiosk says of itself in its status: what it carries, how its engines and its
+//! machine are, and what keeps it from its work. Looks, and changes nothing.
+
+use crate::app::assistant::Assistant;
+use crate::engines::{Engine, EngineState};
+use crate::sync::session::Session;
+use crate::sync::wire::Version;
+use crate::sync::wire::catalog::FORMAT;
+use crate::sync::wire::event::{self, Health};
+use crate::sync::wire::status::{self, Backlog, Carried, EngineReport, Report};
+use jiff::Timestamp;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError, Weak};
+use std::time::Instant;
+
+/// How far the catalog's way down has come.
+#[derive(Debug, Clone, Default)]
+struct Course {
+    carried: Option<Carried>,
+    keys: u64,
+    /// The newest version that head office announced, and since when it was not in use.
+    behind: Option<(u64, Instant)>,
+    /// The newest time that head office signed.
+    signed: Option<Timestamp>,
+    /// What keeps the newest catalog from coming.
+    problem: Option<String>,
+    /// What was refused last, until something is taken again.
+    refused: Option<String>,
+}
+
+/// Describes one kiosk.
+pub(super) struct Reporter {
+    program: Version,
+    data: PathBuf,
+    assistant: Weak<Assistant>,
+    since: Timestamp,
+    started: Instant,
+    course: Mutex<Course>,
+}
+
+impl Reporter {
+    pub(super) fn new(program: Version, data: &Path, assistant: Weak<Assistant>) -> Self {
+        let (since, started) = (Timestamp::now(), Instant::now());
+        Self { program, data: data.to_owned(), assistant, since, started, course: Mutex::default() }
+    }
+
+    /// How far the session has come.
+    pub(super) fn stands(&self, session: &Session) {
+        let carried = session.have().catalog.map(|(version, root)| Carried { version, root });
+        let mut course = self.course();
+        let newest = session.newest().filter(|newest| carried.is_none_or(|own| own.version < *newest));
+        let since = |newest| match course.behind {
+            // Behind is behind, however often head office publishes meanwhile.
+            Some((_, since)) => (newest, since),
+            None => (newest, Instant::now()),
+        };
+        course.behind = newest.map(since);
+        course.carried = carried;
+        course.keys = session.trust().map_or(0, |trust| trust.list().version);
+        course.signed = session.signed();
+        course.problem = session.problem();
+    }
+
+    /// Why something of head office was refused; `None`: something was taken since.
+    pub(super) fn refused(&self, why: Option<String>) {
+        self.course().refused = why;
+    }
+
+    /// The status, given what waits in the outbox. For a thread that may block.
+    pub(super) fn report(&self, outbox: Backlog) -> Report {
+        let course = self.course().clone();
+        let at = Timestamp::now();
+        let assistant = self.assistant.upgrade();
+        let lag = course.behind.map_or(0, |(_, since)| since.elapsed().as_secs());
+        let skew = course.signed.map_or(0, |signed| at.duration_since(signed).as_secs());
+        Report {
+            since: self.since,
+            at,
+            program: self.program,
+            format: FORMAT,
+            catalog: course.carried,
+            keys: course.keys,
+            recall: 0,
+            lag_s: u32::try_from(lag).unwrap_or(u32::MAX),
+            // Signed times lie in the past as a rule: only a clock before them is wrong for sure.
+            skew_s: skew.min(0),
+            outbox,
+            engines: assistant
+                .iter()
+                .flat_map(|own| own.engines().filter_map(engine).collect::<Vec<_>>())
+                .collect(),
+            health: self.health(),
+            orders_open: 0,
+            problem: course.problem.or(course.refused),
+        }
+    }
+
+    fn health(&self) -> Health {
+        let free = rustix::fs::statvfs(&self.data).map(|space| space.f_bavail.saturating_mul(space.f_frsize));
+        Health {
+            temperature_c: None,
+            disk_free_mb: free.unwrap_or(0) / 1_000_000,
+            memory_free_mb: free_memory_kb() / 1000,
+            up_s: self.started.elapsed().as_secs(),
+        }
+    }
+
+    fn course(&self) -> std::sync::MutexGuard<'_, Course> {
+        // Plain values, which a panic elsewhere cannot break.
+        self.course.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn engine(own: &Engine) -> Option<EngineReport> {
+    let engine = match own.name() {
+        "aisle-stt" => event::Engine::Stt,
+        "aisle-llm" => event::Engine::Llm,
+        _ => return None,
+    };
+    let state = match own.state() {
+        EngineState::Ready => status::EngineState::Ready,
+        EngineState::Failed | EngineState::BackingOff => status::EngineState::Failed,
+        _ => status::EngineState::Starting,
+    };
+    Some(EngineReport { engine, state })
+}
+
+/// As the system estimates it; 0 where it does not say.
+fn free_memory_kb() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
