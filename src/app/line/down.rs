@@ -82,13 +82,24 @@ impl Down {
             }
         }
         // What was decided is still written down: whom it trusts, what it has seen.
-        for command in std::mem::take(&mut self.work) {
-            if !matches!(command, Command::Apply(_)) && commands.send(command).await.is_err() {
-                break;
+        self.work.retain(|command| !matches!(command, Command::Apply(_)));
+        let mut commands = Some(commands);
+        loop {
+            if self.work.is_empty() {
+                commands = None;
+            }
+            tokio::select! {
+                Some(room) = async { commands.as_ref()?.reserve().await.ok() } => {
+                    if let Some(command) = self.work.pop_front() {
+                        room.send(command);
+                    }
+                }
+                // Nobody may wait for the other.
+                answer = answers.recv() => if answer.is_none() {
+                    return;
+                },
             }
         }
-        drop(commands);
-        while answers.recv().await.is_some() {}
     }
 
     /// What the line tells, as an event of the session.
