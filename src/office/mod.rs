@@ -5,8 +5,12 @@
 //! collect   the kiosks' events and statuses into office.db, acknowledged after the commit
 //! filing    batches as they come to rows of office.db
 //! status    the fleet as a table
+//! keyring   the keys that sign, and their lists
+//! files     files that appear whole or not at all
 //! ```
 
 pub mod collect;
+pub mod files;
 mod filing;
+pub mod keyring;
 pub mod status;
