@@ -4,6 +4,7 @@
 pub mod advice;
 pub mod ask;
 pub mod assistant;
+pub mod broker;
 pub mod cli;
 pub mod corrections;
 pub mod doctor;

@@ -1,39 +1,20 @@
 //! What the settings say of head office, read and checked: who answers, who this kiosk is
 //! there, and whose signatures count. Opens files, never a connection.
 
+use crate::app::broker::{BrokerError, Place, name};
 use crate::settings::Sync;
 use crate::sync::keys::Anchor;
-use crate::sync::mqtt::{self, Login};
+use crate::sync::mqtt;
 use crate::sync::sign::{PublicKey, SignError};
-use crate::sync::tls::{Identity, Roots, Tls, TlsError};
-use crate::sync::topics::{Name, Site, TopicError};
-use std::io;
-use std::path::PathBuf;
+use crate::sync::topics::Site;
 
-/// The word of `sync.ca` that trusts whom this machine trusts.
-const SYSTEM: &str = "system";
+const SECTION: &str = "sync";
 
 /// Why there is no line to head office.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    #[error("sync.{key}: {why}")]
-    Name { key: &'static str, why: TopicError },
-    #[error("sync.broker: {0:?} is no host:port, such as broker.example.com:8883")]
-    Broker(String),
-    #[error("sync.certificate and sync.key belong together: set both, or none and sync.user")]
-    HalfIdentity,
-    #[error("sync.user and sync.password_file belong together: set both, or none")]
-    HalfLogin,
-    #[error(
-        "nothing says who this kiosk is: set sync.certificate and sync.key, or sync.user and sync.password_file"
-    )]
-    Nobody,
-    #[error("sync.password_file: {} cannot be read ({why})", path.display())]
-    Password { path: PathBuf, why: io::Error },
-    #[error("sync.ca is empty: name head office's certificates, a PEM file, or write \"system\"")]
-    NoRoots,
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Broker(#[from] BrokerError),
     #[error("sync.root_keys is empty: write head office's root keys into it, or nothing that it says counts")]
     NoKeys,
     #[error("sync.root_keys: {0}")]
@@ -58,58 +39,26 @@ impl Setup {
         if sync.broker.is_empty() {
             return Ok(None);
         }
-        let (host, port) = broker(&sync.broker).ok_or_else(|| SetupError::Broker(sync.broker.clone()))?;
         let site = Site {
-            tenant: name("tenant", &sync.tenant)?,
-            store: name("store", &sync.store)?,
-            kiosk: name("kiosk", &sync.kiosk)?,
-            group: name("group", &sync.group)?,
+            tenant: name(SECTION, "tenant", &sync.tenant)?,
+            store: name(SECTION, "store", &sync.store)?,
+            kiosk: name(SECTION, "kiosk", &sync.kiosk)?,
+            group: name(SECTION, "group", &sync.group)?,
         };
-        let identity = match (sync.certificate.as_str(), sync.key.as_str()) {
-            ("", "") => None,
-            ("", _) | (_, "") => return Err(SetupError::HalfIdentity),
-            (certificate, key) => Some(Identity { certificate: certificate.into(), key: key.into() }),
+        let too_long = |why| BrokerError::Name { section: SECTION, key: "kiosk", why };
+        let client = site.user().map_err(too_long)?;
+        let place = Place {
+            section: SECTION,
+            who: "this kiosk",
+            broker: &sync.broker,
+            ca: &sync.ca,
+            certificate: &sync.certificate,
+            key: &sync.key,
+            user: &sync.user,
+            password_file: &sync.password_file,
         };
-        let login = login(sync)?;
-        if identity.is_none() && login.is_none() {
-            return Err(SetupError::Nobody);
-        }
-        let roots = match sync.ca.as_str() {
-            "" => return Err(SetupError::NoRoots),
-            SYSTEM => Roots::System,
-            path => Roots::File(path.into()),
-        };
-        let anchor = anchor(sync)?;
-        let client = site.user().map_err(|why| SetupError::Name { key: "kiosk", why })?;
-        let mut connection = mqtt::Options::new(host, port, &client, Tls::new(&roots, identity.as_ref())?);
-        connection.login = login;
-        Ok(Some(Self { connection, site, anchor }))
-    }
-}
-
-fn broker(text: &str) -> Option<(&str, u16)> {
-    let (host, port) = text.rsplit_once(':')?;
-    let is_name = !host.is_empty() && !host.contains([':', '/', ' ', '@']);
-    Some((host, port.parse().ok().filter(|port| *port > 0)?)).filter(|_| is_name)
-}
-
-fn name(key: &'static str, text: &str) -> Result<Name, SetupError> {
-    text.parse().map_err(|why| SetupError::Name { key, why })
-}
-
-fn login(sync: &Sync) -> Result<Option<Login>, SetupError> {
-    let path = PathBuf::from(&sync.password_file);
-    match (sync.user.as_str(), sync.password_file.as_str()) {
-        ("", "") => Ok(None),
-        ("", _) | (_, "") => Err(SetupError::HalfLogin),
-        (user, _) => match std::fs::read_to_string(&path) {
-            // An editor ends a file with a line feed.
-            Ok(text) => Ok(Some(Login {
-                user: user.to_owned(),
-                password: text.trim_end_matches(['\r', '\n']).to_owned(),
-            })),
-            Err(why) => Err(SetupError::Password { path, why }),
-        },
+        let connection = place.options(&client)?;
+        Ok(Some(Self { connection, site, anchor: anchor(sync)? }))
     }
 }
 
@@ -127,6 +76,7 @@ fn anchor(sync: &Sync) -> Result<Anchor, SetupError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::broker::SYSTEM;
     use crate::settings::Settings;
     use crate::sync::sign::SecretKey;
 
