@@ -6,11 +6,17 @@
 //! filing    batches as they come to rows of office.db
 //! status    the fleet as a table
 //! keyring   the keys that sign, and their lists
+//! content   a catalog file as rows         bundle    packed, with deltas and a manifest
+//! shelf     what was published             publish   to the broker, step by step
 //! files     files that appear whole or not at all
 //! ```
 
+pub mod bundle;
 pub mod collect;
+pub mod content;
 pub mod files;
 mod filing;
 pub mod keyring;
+pub mod publish;
+pub mod shelf;
 pub mod status;
