@@ -7,7 +7,7 @@ use aisle::app::folders::Folders;
 use aisle::app::meaning::searched_by_meaning;
 use aisle::app::mouth::Utterance;
 use aisle::app::{
-    ask, corrections, doctor, kiosk, line, live, mirror, reports, search, service, speech_service,
+    ask, corrections, doctor, kiosk, line, live, mirror, office, reports, search, service, speech_service,
 };
 use aisle::domain::Sku;
 use aisle::domain::turn::TurnReport;
@@ -31,7 +31,7 @@ use std::time::Duration;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // A service tells what it does; a command speaks up only when it must.
-    let level = if matches!(cli.command, Command::Run(_)) { "warn,aisle=info" } else { "aisle=error" };
+    let level = if cli.command.serves() { "warn,aisle=info" } else { "aisle=error" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("AISLE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     let ansi = io::stderr().is_terminal();
@@ -107,6 +107,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             })
             .map(|()| ExitCode::SUCCESS)
         }
+        Command::Office(arguments) => office::run(arguments, &folders, &settings),
         Command::Doctor(arguments) => {
             let checks = block_on(async { Ok(doctor::examine(&folders, &settings).await) })?;
             let faults = checks.iter().any(|check| check.health == doctor::Health::Fault);

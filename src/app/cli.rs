@@ -1,6 +1,8 @@
 //! The command line: what may be asked of `aisle`. Parsing only.
 
 use crate::domain::{AsOf, Cents, moment, money};
+use crate::office::keyring::{GRACE_DAYS, LIST_DAYS};
+use crate::sync::topics::{Name, Role};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -35,10 +37,20 @@ pub enum Command {
     Models(Models),
     /// Run the kiosk.
     Run(Run),
+    /// Head office: sign and publish what kiosks carry, collect and show what they tell.
+    Office(Office),
     /// Check the installation and say what to do about each fault.
     Doctor(Doctor),
     /// Print every setting with its meaning, range and default.
     Settings,
+}
+
+impl Command {
+    /// Whether it is a service, which tells what it does.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        matches!(self, Self::Run(_) | Self::Office(Office { command: OfficeCommand::Collect { .. }, .. }))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -236,4 +248,114 @@ pub struct Run {
 pub struct Doctor {
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Office {
+    #[command(subcommand)]
+    pub command: OfficeCommand,
+    /// Head office's folder (default: office.data, else office in the data folder).
+    #[arg(long, global = true, value_name = "DIR")]
+    pub office: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OfficeCommand {
+    /// The keys that sign what kiosks take.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Publish a catalog to a group of stores.
+    Publish(Publish),
+    /// Write down what kiosks tell, until it is stopped.
+    Collect {
+        /// Which collector this is: it comes to the broker as collect-1, collect-2 and so on.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=99))]
+        number: u16,
+    },
+    /// The kiosks as they were last heard; those that need a look stand first.
+    Status {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+        /// Show it again every 2 seconds.
+        #[arg(long)]
+        watch: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make root, catalog, live and command keys, and print the root key for the kiosks.
+    Init {
+        /// Days for which the key list is good.
+        #[arg(long, value_name = "N", default_value_t = LIST_DAYS, value_parser = days())]
+        days: u32,
+    },
+    /// List the keys.
+    Show {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a new key in the place of a role's oldest.
+    Rotate {
+        /// root, catalog, live or command.
+        #[arg(value_parser = role)]
+        role: Role,
+        /// Days for which what the old key signed is still accepted.
+        #[arg(long, value_name = "N", default_value_t = GRACE_DAYS, value_parser = clap::value_parser!(u32).range(0..=365))]
+        grace_days: u32,
+    },
+    /// Extend the time for which the keys are good.
+    Renew {
+        /// Days from now on.
+        #[arg(long, value_name = "N", default_value_t = LIST_DAYS, value_parser = days())]
+        days: u32,
+    },
+    /// Send the key lists to the kiosks; publishing a catalog does it too.
+    Publish,
+}
+
+#[derive(Debug, Args)]
+pub struct Publish {
+    /// A catalog in any format that `aisle catalog import` reads.
+    pub file: PathBuf,
+    /// Group of stores that are to carry it.
+    #[arg(long, default_value = "all")]
+    pub group: Name,
+    /// Which column is what, for other tables: CSV, TSV or JSON lines.
+    #[arg(long, value_name = "MAP.toml")]
+    pub mapping: Option<PathBuf>,
+    /// When its prices and stock were last sure, instead of what it says: "now",
+    /// an RFC 3339 time or a date.
+    #[arg(long, value_name = "TIME", value_parser = as_of)]
+    pub as_of: Option<AsOf>,
+    /// What the store says of itself, a text file; those of the last time stay where this is not
+    /// given, and an empty file takes them away.
+    #[arg(long, value_name = "FILE")]
+    pub facts: Option<PathBuf>,
+    /// Kiosks fetch it, and take it into use only when a command names them.
+    #[arg(long)]
+    pub staged: bool,
+    /// Days for which kiosks that do not have it may take it.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = days())]
+    pub days: u32,
+    /// Say what would be published, and connect to nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Send all of it again, for a broker that lost it.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub again: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn days() -> clap::builder::RangedU64ValueParser<u32> {
+    clap::builder::RangedU64ValueParser::new().range(1..=3650)
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    let role = Role::ALL.into_iter().find(|role| role.name() == text);
+    role.ok_or_else(|| "write root, catalog, live or command".to_owned())
 }

@@ -19,6 +19,7 @@ pub mod meaning;
 pub mod meter;
 pub mod mirror;
 pub mod mouth;
+pub mod office;
 pub mod overhear;
 pub mod pictures;
 pub mod reports;

@@ -5,6 +5,7 @@
 //! collect   the kiosks' events and statuses into office.db, acknowledged after the commit
 //! filing    batches as they come to rows of office.db
 //! status    the fleet as a table
+//! table     the fleet as people read it
 //! keyring   the keys that sign, and their lists
 //! content   a catalog file as rows         bundle    packed, with deltas and a manifest
 //! shelf     what was published             publish   to the broker, step by step
@@ -20,3 +21,4 @@ pub mod keyring;
 pub mod publish;
 pub mod shelf;
 pub mod status;
+pub mod table;

@@ -244,6 +244,27 @@ settings! {
         /// Most of a catalog on its way down that is kept, in megabytes.
         staging_mb: u32 = 512, Between(16, 4096);
     }
+    /// Head office itself: `aisle office` publishes to kiosks and collects what they tell. {name} in a file or user stands for office, or collect-1 for the first collector.
+    office: Office {
+        /// Folder of the keys, of what is published and of what was collected; empty takes office in the data folder.
+        data: String = String::new(), Chars(400);
+        /// The broker as host:port, always encrypted, such as broker.example.com:8883.
+        broker: String = String::new(), Chars(200);
+        /// The retailer, as topics and certificates name it: 1 to 32 of a-z, 0-9, - and _.
+        tenant: String = String::new(), Chars(32);
+        /// Certificates of those who may vouch for the broker, a PEM file; "system" trusts whom this machine trusts.
+        ca: String = String::new(), Chars(400);
+        /// Head office's own certificate, a PEM file, such as /etc/aisle/office/{name}.pem; empty where a user and a password say who it is.
+        certificate: String = String::new(), Chars(400);
+        /// The key of it, a PEM file that only its owner can read.
+        key: String = String::new(), Chars(400);
+        /// The user at the broker, where there is no certificate, such as acme/{name}.
+        user: String = String::new(), Chars(200);
+        /// File with that user's password.
+        password_file: String = String::new(), Chars(400);
+        /// Collectors of this name share what kiosks tell; as for tenant.
+        share: String = "collectors".into(), Chars(32);
+    }
     /// How the retailer dresses the screen.
     brand: Brand {
         /// Colour of buttons and marks.

@@ -1,0 +1,105 @@
+//! `aisle office collect` and `status`: a collector as a service, and the fleet as it stands. What
+//! is collected and shown is `office`'s.
+
+use super::{Place, SECTION, block_on, print};
+use crate::app::broker;
+use crate::app::service::notify;
+use crate::office::collect::{self, Figures, Options};
+use crate::office::status::{Presence, fleet};
+use crate::office::table::table;
+use crate::store::Office;
+use anyhow::{Result, ensure};
+use jiff::Timestamp;
+use sd_notify::NotifyState;
+use serde_json::json;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+/// How often it says what it did.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+/// How often the fleet is shown again.
+const SHOW_EVERY: Duration = Duration::from_secs(2);
+/// Clears a terminal: the cursor home, then all below it.
+const CLEAR: &str = "\x1b[H\x1b[J";
+
+/// Collects until SIGTERM or SIGINT; what has come by then is written down and acknowledged.
+///
+/// # Errors
+/// A setting or the database cannot be used.
+pub(super) fn run(number: u16, place: &Place) -> Result<()> {
+    let name = format!("collect-{number}");
+    let connection = place.connection(&name)?;
+    let (tenant, share) = (place.tenant()?, broker::name(SECTION, "share", &place.settings.share)?);
+    let office = Arc::new(Office::open(&place.folder)?);
+    block_on(async {
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let collector = collect::start(Options { connection, tenant, share, office, watching: None });
+        let mut figures = collector.figures();
+        let mut telling = interval(TELL_EVERY);
+        telling.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        telling.tick().await;
+        let mut beating = interval(sd_notify::watchdog_enabled().map_or(TELL_EVERY, |limit| limit / 2));
+        let mut was_up = false;
+        tracing::info!(%name, folder = %place.folder.display(), "collecting");
+        notify(&[NotifyState::Ready]);
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = beating.tick() => notify(&[NotifyState::Watchdog]),
+                _ = telling.tick() => tell(*figures.borrow()),
+                changed = figures.changed() => {
+                    // The task is gone: whoever supervises this starts it again.
+                    ensure!(changed.is_ok(), "nothing is collected any more: start it again");
+                    let is_up = figures.borrow_and_update().is_up;
+                    if is_up != was_up {
+                        tracing::info!("{}", if is_up { "the broker answers" } else { "the broker is away" });
+                        was_up = is_up;
+                    }
+                }
+            }
+        }
+        notify(&[NotifyState::Stopping]);
+        let figures = collector.figures();
+        collector.stop().await;
+        tell(*figures.borrow());
+        Ok(())
+    })
+}
+
+fn tell(figures: Figures) {
+    let Figures { is_up, batches, new, repeated, refused, unreadable, failed } = figures;
+    tracing::info!(is_up, batches, new, repeated, refused, unreadable, failed, "since it was started");
+}
+
+/// Shows the fleet, once or again and again until SIGINT.
+///
+/// # Errors
+/// Nothing was collected in this folder, or its database cannot be read.
+pub(super) fn status(place: &Place, as_json: bool, watch: bool) -> Result<()> {
+    let folder = &place.folder;
+    ensure!(folder.is_dir(), "there is no folder {}: name head office's with --office DIR", folder.display());
+    let office = Office::open(folder)?;
+    let show = || -> Result<()> {
+        let fleet = fleet(&office.kiosks()?, Timestamp::now());
+        if as_json {
+            let online = fleet.iter().filter(|kiosk| kiosk.presence == Presence::Online).count();
+            return print(&format!("{}\n", json!({"online": online, "kiosks": fleet})));
+        }
+        let clear = if watch && std::io::stdout().is_terminal() { CLEAR } else { "" };
+        print(&format!("{clear}{}", table(&fleet)))
+    };
+    if !watch {
+        return show();
+    }
+    block_on(async {
+        loop {
+            show()?;
+            sleep(SHOW_EVERY).await;
+        }
+    })
+}
