@@ -301,6 +301,8 @@ async fn what_is_published_comes_to_a_kiosk_first_whole_and_then_as_what_differs
     // The same again changes nothing, and needs no broker.
     let again = publish(&office, &one, &[]);
     assert_eq!((&again["state"], &again["version"]), (&"already_published".into(), &1.into()));
+    let dry = publish(&office, &one, &["--dry-run"]);
+    assert_eq!((&dry["state"], &dry["version"]), (&"already_published".into(), &1.into()));
     let said = office.run(&["office", "publish", one.to_str().unwrap()]);
     assert_eq!(text(&said.stdout), "This is already published to all, as version 1.\n");
 
@@ -394,6 +396,30 @@ async fn a_publishing_that_is_killed_anywhere_is_finished_by_the_next() {
         assert_eq!(kiosk.price("P-0"), Some(10 + i64::try_from(round).unwrap()));
     }
     assert!(cut_off >= 3, "{cut_off} were cut off before the manifest");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_cut_is_made_anew_and_the_publishing_goes_on() {
+    let broker = Broker::start();
+    let office = office(&broker);
+    let wire = Wire::to(broker.port).await;
+    wire.set(Fault { delay: Duration::from_millis(2), ..Fault::default() });
+    set(&office, &broker, wire.port);
+    let file = catalog(&office, 600, 1);
+    let mut command = office.command();
+    command.args(["office", "publish", "--json"]).arg(file).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let mut process = command.spawn().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while wire.passed().0 < 50_000 {
+        assert!(process.try_wait().unwrap().is_none() && Instant::now() < deadline, "{:?}", wire.passed());
+        sleep(Duration::from_millis(1)).await;
+    }
+    wire.cut();
+    let output = tokio::task::spawn_blocking(move || process.wait_with_output().unwrap()).await.unwrap();
+    assert!(output.status.success());
+    let published: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&published["state"], &published["version"]), (&"published".into(), &1.into()));
+    Kiosk::new(&broker, &office).await.takes(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -35,8 +35,11 @@ pub enum KeyringError {
     There(PathBuf),
     #[error("there are no keys in {}: make them with `aisle office keys init`", .0.display())]
     None(PathBuf),
-    #[error("{} cannot be used ({why}): bring back a copy of it, and check office.tenant", path.display())]
-    Chain { path: PathBuf, why: SignError },
+    #[error(
+        "{} is damaged, or another tenant's: check office.tenant, and bring back a copy of it if that is right",
+        path.display()
+    )]
+    Chain { path: PathBuf, source: SignError },
     #[error(
         "the secret of {role} key {id} is not here: bring {} back for as long as it takes",
         path.display()
@@ -141,7 +144,7 @@ impl Keyring {
             let threshold = root.map_or(1, |entry| entry.threshold.into());
             Trust::begin(&Anchor { keys, threshold }, &bytes, tenant)
         };
-        let trust = begin().map_err(|why| KeyringError::Chain { path, why })?;
+        let trust = begin().map_err(|source| KeyringError::Chain { path, source })?;
         Ok(Self { folder, tenant: tenant.clone(), lists, trust })
     }
 

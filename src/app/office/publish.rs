@@ -36,13 +36,11 @@ pub(super) fn run(arguments: &Publish, place: &Place, settings: &Settings) -> Re
         let shelf = Shelf::look(&place.folder, &arguments.group)?;
         let room = tempfile::tempdir()?;
         let (draft, left_out) = pack(arguments, &taking, &shelf, extras, room.path())?;
-        let version = shelf.newest().map_or(0, |newest| newest.manifest.version) + 1;
         let ring = Keyring::open(&place.folder, &tenant).ok();
-        let signers = ring.map(|ring| signers(&ring)).transpose()?;
-        let same = shelf
-            .newest()
-            .is_some_and(|newest| signers.is_some_and(|own| draft.is(newest, &own, Timestamp::now())));
-        let state = if same { State::Already } else { State::WouldBe };
+        let signers = ring.map(|ring| signers(&ring)).transpose()?.unwrap_or_default();
+        let newest = shelf.newest().map_or(0, |newest| newest.manifest.version);
+        let same = shelf.newest().is_some_and(|newest| draft.is(newest, &signers, Timestamp::now()));
+        let (state, version) = if same { (State::Already, newest) } else { (State::WouldBe, newest + 1) };
         return Ok(tell(arguments, state, &draft, left_out, Went { version, ..Went::default() }));
     }
     // What is missing is said before the long work.
@@ -153,7 +151,7 @@ fn tell(arguments: &Publish, state: State, draft: &Draft, left_out: u64, went: W
     );
     if state != State::WouldBe {
         text += &format!(
-            "Sent {} chunks of {} bytes together; {} old ones cleared.\n",
+            "Chunks sent: {}, {} bytes; old ones cleared: {}.\n",
             went.chunks, went.bytes, went.cleared
         );
     }
