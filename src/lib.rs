@@ -19,7 +19,7 @@
 //! | [`voice`] | recordings, voice activity, speech output |
 //! | [`sync`] | head office over MQTT: messages, signatures, packing, the connection |
 //! | [`view`] | the screen: Slint adapters, one a page |
-//! | [`office`] | head office's side: what kiosks tell is collected, and seen |
+//! | [`office`] | head office's side: keys, what is published, what kiosks tell |
 //! | [`app`] | the turn as a pure state machine, and the loop that runs it |
 //!
 //! `main.rs` turns arguments into settings and an exit code. The worker binaries

@@ -1,5 +1,6 @@
-//! Head office's side: what the kiosks tell is collected, and seen. Stands beside the kiosk's
-//! program in one binary, and shares nothing with it but the messages.
+//! Head office's side: what kiosks carry is signed and published, what they tell is collected, and
+//! seen. Stands beside the kiosk's program in one binary, and shares nothing with it but the
+//! messages.
 //!
 //! ```text
 //! collect   the kiosks' events and statuses into office.db, acknowledged after the commit
