@@ -218,7 +218,8 @@ async fn a_kiosk_whose_head_office_is_not_there_answers_and_keeps_what_it_would_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn settings_that_name_no_usable_line_stop_no_kiosk_and_are_told_by_the_doctor() {
     let kiosk = Kiosk::with_demo_store();
-    let settings = "[llm]\nenabled = false\n[sync]\nbroker = \"broker.example.com\"\n";
+    let settings = "[llm]\nenabled = false\n[sync]\nbroker = \"broker.example.com\"\ntenant = \"acme\"\n\
+                    store = \"s042\"\nkiosk = \"k1\"\n";
     std::fs::write(kiosk.data.path().join("aisle.toml"), settings).unwrap();
     let running = Running::start(&kiosk);
     running.is_there().await;
