@@ -347,12 +347,14 @@ impl Talk {
     }
 
     fn heard_whole(&mut self, clip: Clip, whole: Option<String>) -> Vec<Command> {
+        if self.hearing == Some(clip) {
+            self.hearing = None;
+        }
         let Some(utterance) = &mut self.utterance else { return Vec::new() };
         // They have gone on meanwhile.
         if utterance.pause != Some(clip) || utterance.whole != Whole::Awaited {
             return Vec::new();
         }
-        self.hearing = None;
         let whole = whole.filter(|words| !words.is_empty());
         utterance.whole = Whole::Known(whole.clone());
         match (whole, &utterance.words) {

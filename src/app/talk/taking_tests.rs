@@ -135,11 +135,12 @@ fn what_is_nobodys_by_itself_may_be_the_rest_of_a_word() {
     // They go on once more: the end of it counts.
     assert_eq!(script.on(Event::Resumed), [Command::Patience(USUAL)]);
     assert_eq!(script.on(Event::HeardWhole(2, Some("oat milk".into()))), []);
-    script.on(Event::Paused(3));
-    script.heard(3, "Car, please, with sugar.");
-    assert!(script.on(Event::Read(3, BESIDE)).contains(&Command::HearWhole(3)));
-    script.on(Event::HeardWhole(3, Some("a mocha with sugar".into())));
-    script.on(Event::Read(3, GOES_ON));
+    assert_eq!(script.on(Event::Growing(3)), [Command::Draft(3)], "drafts go on");
+    script.on(Event::Paused(4));
+    script.heard(4, "Car, please, with sugar.");
+    assert!(script.on(Event::Read(4, BESIDE)).contains(&Command::HearWhole(4)));
+    script.on(Event::HeardWhole(4, Some("a mocha with sugar".into())));
+    script.on(Event::Read(4, GOES_ON));
     assert_eq!(script.on(ended(None)), [Command::Hush, Command::AskAgain("a mocha with sugar".into())]);
 }
 
