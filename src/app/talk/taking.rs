@@ -359,6 +359,8 @@ impl Talk {
         utterance.whole = Whole::Known(whole.clone());
         match (whole, &utterance.words) {
             (Some(whole), Some(words)) => {
+                // What the words alone meant decides nothing any more.
+                utterance.reading = None;
                 let (before, words) = (utterance.before.clone(), words.clone());
                 vec![Command::Read(clip, Said { words, before, whole: Some(whole) })]
             }

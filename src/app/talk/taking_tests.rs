@@ -145,6 +145,19 @@ fn what_is_nobodys_by_itself_may_be_the_rest_of_a_word() {
 }
 
 #[test]
+fn an_end_before_the_whole_is_read_waits_for_it() {
+    let mut script = Script::answering();
+    script.after(Duration::from_millis(400), Event::Began);
+    script.on(Event::Paused(2));
+    script.heard(2, "Car, please.");
+    script.on(Event::Read(2, BESIDE));
+    script.on(Event::HeardWhole(2, Some("a mocha please".into())));
+    assert_eq!(script.on(ended(None)), []);
+    let asked = [Command::ShowFound(2), Command::Hush, Command::AskAgain("a mocha please".into())];
+    assert_eq!(script.on(Event::Read(2, GOES_ON)), asked);
+}
+
+#[test]
 fn words_of_their_own_are_a_turn_of_their_own_however_soon() {
     let mut script = Script::answering();
     script.after(Duration::from_millis(400), Event::Began);
