@@ -81,17 +81,22 @@ impl Meter {
 
     /// Notes a turn that was not spoken, or that was a recording.
     pub fn turn(&self, times: &Timings) {
-        let stages = [
+        self.ran([
             (Stage::Stt, times.stt),
             (Stage::FirstCard, times.first_card),
             (Stage::Reply, times.reply),
             (Stage::FirstAudio, times.first_audio),
             (Stage::Total, Some(times.total)),
-        ];
-        stages
-            .into_iter()
-            .filter_map(|(stage, ms)| Some((stage, ms?)))
-            .for_each(|(stage, ms)| self.took(stage, ms));
+        ]);
+    }
+
+    /// Counts the stages that ran.
+    fn ran<const N: usize>(&self, stages: [(Stage, Option<f64>); N]) {
+        for (stage, ms) in stages {
+            if let Some(ms) = ms {
+                self.took(stage, ms);
+            }
+        }
     }
 
     /// Notes the times of a spoken turn, which count from the end of the shopper's speech.
@@ -110,11 +115,7 @@ impl Meter {
 
     /// Notes what was made of a turn, however it came.
     pub(super) fn answered(&self, told: &[Telemetry], times: &Timings) {
-        let stages = [(Stage::Understand, times.understand), (Stage::Search, times.search)];
-        stages
-            .into_iter()
-            .filter_map(|(stage, ms)| Some((stage, ms?)))
-            .for_each(|(stage, ms)| self.took(stage, ms));
+        self.ran([(Stage::Understand, times.understand), (Stage::Search, times.search)]);
         told.iter().for_each(|event| self.tell(*event));
     }
 
