@@ -95,16 +95,22 @@ impl Correction {
         counted && since.zip(own).is_some_and(|(since, own)| since > own)
     }
 
-    /// Lays it over `product`, as a catalog that was sure at `catalog` has it;
-    /// `withdrawn` is the caller's to heed.
-    pub fn apply(&self, product: &mut Product, catalog: Option<&AsOf>) {
-        if self.price_cents.is_some() {
-            (product.price_cents, product.promotion) = (self.price_cents, None);
-        }
-        if self.promotion.is_some() {
-            product.promotion.clone_from(&self.promotion);
-        }
-        if self.price_cents.is_some() || self.promotion.is_some() {
+    /// Whether head office told a price, known at `told`, after the shop decided on its own.
+    fn is_priced_anew(&self, told: Option<Timestamp>) -> bool {
+        told.zip(moment::first(&self.as_of)).is_some_and(|(told, own)| told > own)
+    }
+
+    /// Lays it over `product`, as a catalog that was sure at `catalog` has it, with head
+    /// office's live price of `told`, if any, over it; `withdrawn` is the caller's to heed.
+    pub fn apply(&self, product: &mut Product, catalog: Option<&AsOf>, told: Option<Timestamp>) {
+        let prices = self.price_cents.is_some() || self.promotion.is_some();
+        if prices && !self.is_priced_anew(told) {
+            if self.price_cents.is_some() {
+                (product.price_cents, product.promotion) = (self.price_cents, None);
+            }
+            if self.promotion.is_some() {
+                product.promotion.clone_from(&self.promotion);
+            }
             product.price_as_of = Some(self.as_of.clone());
         }
         let counts = self.stock.is_some() || self.availability.is_some();

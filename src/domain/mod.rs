@@ -5,6 +5,7 @@
 pub mod correction;
 pub mod digest;
 pub mod gtin;
+pub mod live;
 pub mod moment;
 pub mod money;
 pub mod options;
@@ -15,6 +16,7 @@ pub mod turn;
 
 pub use correction::Correction;
 pub use gtin::{Gtin, GtinError, Sku};
+pub use live::{LiveCount, LivePrice, Recall};
 pub use moment::AsOf;
 pub use money::{Cents, Currency};
 pub use options::{OptionGroup, OptionValue};

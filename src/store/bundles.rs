@@ -6,7 +6,7 @@ use super::alerts::moment;
 use super::catalog::Catalog;
 use super::delta::Renewal;
 use super::schema::{BRANDS, LENGTHS};
-use super::{Digest, StoreError, corrections};
+use super::{Digest, StoreError, overlay};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,9 +98,10 @@ impl Catalog {
             renewal.step("measured");
             let sql_text = "UPDATE catalog SET digest = ?1, imported_at = ?2";
             tx.execute(sql_text, params![bundle.root.to_string(), moment(Timestamp::now())]).map_err(sql)?;
-            corrections::apply(&tx, &self.state().corrections()?, Timestamp::now()).map_err(sql)?;
-            renewal.step("corrected");
         }
+        // What head office says of prices counts since a bundle: it may end with this one.
+        overlay::lay_all(&self.connections, &tx, self.state(), bundle.version, Timestamp::now())?;
+        renewal.step("corrected");
         put(&tx, &bundle).map_err(sql)?;
         renewal.step("named");
         let changed = renewal.changed;

@@ -3,8 +3,6 @@
 //! Reads always see one whole catalog.
 
 use super::connections::{Connections, ReadError};
-use super::corrections::{self, Corrected};
-use super::intake::{References, sane_correction};
 use super::lexicon::Lexicon;
 use super::meaning::{self, EmbedError, Encoder, Meanings, Stand};
 use super::query;
@@ -13,8 +11,9 @@ use super::rows::{self, COLUMNS, PRICE_NOW};
 use super::search::{SearchOutcome, SearchRequest, View, search, signals};
 use super::state::State;
 use super::stats::{self, CatalogStats};
+use super::stops::Stops;
 use super::{Feed, ImportError, ImportLimits, ImportReport, Progress, StoreError, import};
-use crate::domain::{Area, Correction, Currency, Gtin, OptionGroup, Point, Product, Sku};
+use crate::domain::{Area, Currency, Gtin, OptionGroup, Point, Product, Sku};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,28 +70,25 @@ pub struct Vocabulary {
 pub struct Catalog {
     pub(super) connections: Connections,
     state: State,
-    lexicon: Kept<Edition, Lexicon>,
+    lexicon: Kept<Wording, Lexicon>,
     encoder: Option<Arc<dyn Encoder>>,
-    meanings: Kept<(Edition, Stand), Meanings>,
+    meanings: Kept<(Wording, Stand), Meanings>,
+    stops: Kept<Edition, Stops>,
 }
 
-/// Which products are there to be read: it differs whenever an import or a
-/// correction changed them.
+/// Which products are there to be read: it differs whenever an import, a correction or
+/// head office changed them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edition {
     pub version: CatalogVersion,
-    /// Corrections that changed rows since the import.
+    /// Rows that were changed since the import, came or went.
     pub changes: i64,
+    /// Rows whose price or stock alone was changed since the import.
+    pub prices: i64,
 }
 
-/// Why a correction was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum CorrectionError {
-    #[error("the correction is not usable: {0}")]
-    Refused(String),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
+/// Which words products have: what an edition is but for prices and stock.
+type Wording = (CatalogVersion, i64);
 
 impl Catalog {
     /// Opens the catalog in a data folder, creating both if need be. A new
@@ -106,8 +102,8 @@ impl Catalog {
             .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
         let connections = Connections::open(folder.join(FILE))?;
         let state = State::open(folder)?;
-        let (lexicon, meanings) = (RwLock::default(), RwLock::default());
-        let catalog = Self { connections, state, lexicon, encoder: None, meanings };
+        let (lexicon, meanings, stops) = (RwLock::default(), RwLock::default(), RwLock::default());
+        let catalog = Self { connections, state, lexicon, encoder: None, meanings, stops };
         match catalog.reconcile(Timestamp::now()) {
             // The import that is under way will do it.
             Ok(_) | Err(StoreError::Busy { .. }) => Ok(catalog),
@@ -177,74 +173,6 @@ impl Catalog {
         Ok(report)
     }
 
-    /// Corrects a product for as long as the correction holds, over whatever this
-    /// and later catalogs say. One for a product that is not in the present
-    /// catalog waits.
-    ///
-    /// # Errors
-    /// The correction makes no sense, or a database cannot be written. When it was
-    /// kept but could not be shown yet, the next [`Catalog::reconcile`] does.
-    pub fn correct(&self, sku: &Sku, correction: Correction) -> Result<(), CorrectionError> {
-        let max_price = ImportLimits::default().max_price_cents;
-        let correction = sane_correction(correction, max_price).map_err(CorrectionError::Refused)?;
-        if let Some(place) = &correction.location {
-            let areas = match self.areas() {
-                Err(StoreError::Empty) => Vec::new(),
-                areas => areas?,
-            };
-            let areas = areas.into_iter().map(|area| (area.id.clone(), area)).collect();
-            let known = References { areas, ..References::default() };
-            known.check_place(place).map_err(CorrectionError::Refused)?;
-        }
-        self.state.correct(sku, &correction)?;
-        Ok(self.show_corrections()?)
-    }
-
-    /// Drops all corrections of a product: the catalog's own word counts again.
-    /// How many there were.
-    ///
-    /// # Errors
-    /// A database cannot be written.
-    pub fn drop_correction(&self, sku: &Sku) -> Result<usize, StoreError> {
-        let dropped = self.state.drop_corrections(sku)?;
-        self.show_corrections()?;
-        Ok(dropped)
-    }
-
-    fn show_corrections(&self) -> Result<(), StoreError> {
-        match self.reconcile(Timestamp::now()) {
-            // An import is under way, and will show them.
-            Ok(_) | Err(StoreError::Busy { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// All corrections in the order they were made, ended ones too.
-    ///
-    /// # Errors
-    /// A database cannot be read.
-    pub fn corrections(&self) -> Result<Vec<Corrected>, StoreError> {
-        let made = self.state.corrections()?.made;
-        self.connections.read(|tx| {
-            let sql = "SELECT 1 FROM products WHERE sku = ?1 UNION ALL SELECT 1 FROM base WHERE sku = ?1";
-            let mut is_carried = tx.prepare_cached(sql)?;
-            let corrected = made.into_iter().map(|(sku, correction)| {
-                Ok(Corrected { carried: is_carried.exists([sku.as_str()])?, sku, correction })
-            });
-            Ok(corrected.collect::<rusqlite::Result<_>>()?)
-        })
-    }
-
-    /// Brings the catalog to what the corrections say at `now`: those that another
-    /// program made or a crash left, and those that have ended. Costs next to
-    /// nothing when there is nothing to do. True when products changed.
-    ///
-    /// # Errors
-    /// A database cannot be read or written.
-    pub fn reconcile(&self, now: Timestamp) -> Result<bool, StoreError> {
-        corrections::reconcile(&self.connections, &self.state, now)
-    }
-
     /// The name of the encoder, if there is one.
     #[must_use]
     pub fn encoder(&self) -> Option<&str> {
@@ -286,7 +214,9 @@ impl Catalog {
     pub fn search(&self, request: &SearchRequest) -> Result<SearchOutcome, StoreError> {
         self.read(|tx| {
             let (lexicon, meanings) = (self.lexicon(tx)?, self.meanings(tx)?);
-            Ok(search(&self.view(tx, &lexicon, meanings.as_deref()), request)?)
+            let mut outcome = search(&self.view(tx, &lexicon, meanings.as_deref()), request)?;
+            outcome.stopped = self.stops(tx)?.named(&request.text, &outcome.hits);
+            Ok(outcome)
         })
     }
 
@@ -515,11 +445,11 @@ impl Catalog {
         let Some(encoder) = &self.encoder else {
             return Ok(None);
         };
-        let (edition, stand) = (edition(tx)?, Stand::read(tx)?);
+        let (wording, stand) = (wording(tx)?, Stand::read(tx)?);
         let Some(stand) = stand.filter(|stand| stand.name == encoder.name()) else {
             return Ok(None);
         };
-        let meanings = kept(&self.meanings, (edition, stand), || Meanings::load(tx))?;
+        let meanings = kept(&self.meanings, (wording, stand), || Meanings::load(tx))?;
         Ok(Some(meanings).filter(|meanings| !meanings.is_empty()))
     }
 
@@ -537,7 +467,12 @@ impl Catalog {
     /// The word lists of the catalog that `tx` sees, read again when an import
     /// or a correction (by any program) has changed it.
     pub(super) fn lexicon(&self, tx: &Transaction<'_>) -> Result<Arc<Lexicon>, ReadError> {
-        kept(&self.lexicon, edition(tx)?, || Lexicon::load(tx))
+        kept(&self.lexicon, wording(tx)?, || Lexicon::load(tx))
+    }
+
+    /// What must not be sold, of the catalog that `tx` sees.
+    pub(super) fn stops(&self, tx: &Transaction<'_>) -> Result<Arc<Stops>, ReadError> {
+        kept(&self.stops, edition(tx)?, || Stops::load(tx))
     }
 }
 
@@ -568,9 +503,14 @@ fn kept<K: PartialEq, T>(
 }
 
 fn edition(tx: &Transaction<'_>) -> rusqlite::Result<Edition> {
-    let sql = "SELECT changes FROM catalog";
-    let changes = tx.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-    Ok(Edition { version: CatalogVersion::read(tx)?, changes })
+    let version = CatalogVersion::read(tx)?;
+    let mut select = tx.prepare_cached("SELECT changes, prices FROM catalog")?;
+    select.query_row([], |row| Ok(Edition { version, changes: row.get(0)?, prices: row.get(1)? }))
+}
+
+fn wording(tx: &Transaction<'_>) -> rusqlite::Result<Wording> {
+    let Edition { version, changes, .. } = edition(tx)?;
+    Ok((version, changes))
 }
 
 fn by_sku(tx: &Transaction<'_>, sku: &Sku) -> rusqlite::Result<Option<Product>> {

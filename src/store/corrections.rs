@@ -1,19 +1,13 @@
-//! The shop's corrections in the catalog: `state.db` holds the truth, and the
-//! rows of `catalog.db` show it, so that search, filters and reads need not know.
-//! What the catalog itself says of a corrected product waits in `base`. A crash
-//! between both files is found by the revision and finished by the next
-//! [`reconcile`].
+//! The shop's corrections of its catalog: made, dropped, read. `state.db` holds them; that
+//! `catalog.db` shows them is the overlay's.
 
-use super::StoreError;
-use super::analysis::Tally;
-use super::connections::Connections;
-use super::lexicon::sounds;
-use super::rows::{self, COLUMNS};
-use super::state::{Corrections, State};
-use crate::domain::{AsOf, Correction, Product, Sku};
+use super::catalog::Catalog;
+use super::intake::{References, sane_correction};
+use super::outbox::{NewEvent, put};
+use super::{ImportLimits, StoreError, overlay, state};
+use crate::domain::{Correction, Sku};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
-use std::collections::BTreeMap;
+use rusqlite::Transaction;
 
 /// A correction as it stands.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -25,147 +19,114 @@ pub struct Corrected {
     pub carried: bool,
 }
 
-/// Brings the catalog's rows to what the corrections say at `now`: applies new
-/// ones, undoes dropped and ended ones. True when rows changed.
-pub(super) fn reconcile(
-    connections: &Connections,
-    state: &State,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let revision = state.revision()?;
-    if !connections.read(|tx| Ok(is_due(tx, revision, now)?))? {
-        return Ok(false);
-    }
-    let sql = |source| StoreError::of(connections.path(), source);
-    let mut conn = connections.writer()?;
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-    // Read under the catalog's lock: what another program adds later finds it
-    // free, and brings it in itself.
-    let corrections = state.corrections()?;
-    if !is_due(&tx, corrections.revision, now).map_err(sql)? {
-        return Ok(false);
-    }
-    let changed = apply(&tx, &corrections, now).map_err(sql)?;
-    tx.commit().map_err(sql)?;
-    Ok(changed)
+/// Why a correction was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum CorrectionError {
+    #[error("the correction is not usable: {0}")]
+    Refused(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
-/// Whether the rows show another revision, or one of another time. Never without
-/// a catalog.
-fn is_due(conn: &Connection, revision: i64, now: Timestamp) -> rusqlite::Result<bool> {
-    // A clock that was set back brings ended corrections to life again.
-    let sql = "SELECT corrections <> ?1 OR ifnull(corrected_at, ?2) > ?2 OR ifnull(corrected_until, ?2) < ?2 \
-               FROM catalog";
-    let due = conn.prepare_cached(sql)?.query_row(params![revision, now.as_second()], |row| row.get(0));
-    Ok(due.optional()?.unwrap_or(false))
-}
+impl Catalog {
+    /// Corrects a product for as long as the correction holds, over whatever this
+    /// and later catalogs say. One for a product that is not in the present
+    /// catalog waits.
+    ///
+    /// # Errors
+    /// The correction makes no sense, or a database cannot be written. When it was
+    /// kept but could not be shown yet, the next [`Catalog::reconcile`] does.
+    pub fn correct(&self, sku: &Sku, correction: Correction) -> Result<(), CorrectionError> {
+        self.correct_and_tell(sku, correction, &[], 0)
+    }
 
-/// Makes the rows show `corrections` at `now`, within a transaction on a loaded
-/// catalog. True when rows changed.
-pub(super) fn apply(
-    tx: &Transaction<'_>,
-    corrections: &Corrections,
-    now: Timestamp,
-) -> rusqlite::Result<bool> {
-    let mut wanted: BTreeMap<Sku, Vec<&Correction>> = BTreeMap::new();
-    for (sku, correction) in &corrections.made {
-        if correction.holds(now) {
-            wanted.entry(sku.clone()).or_default().push(correction);
+    /// The same, with events that tell of it put into the outbox, which may take `cap` bytes: both
+    /// or neither.
+    ///
+    /// # Errors
+    /// As [`Catalog::correct`].
+    pub fn correct_and_tell(
+        &self,
+        sku: &Sku,
+        correction: Correction,
+        events: &[NewEvent<'_>],
+        cap: u64,
+    ) -> Result<(), CorrectionError> {
+        let max_price = ImportLimits::default().max_price_cents;
+        let correction = sane_correction(correction, max_price).map_err(CorrectionError::Refused)?;
+        if let Some(place) = &correction.location {
+            let areas = match self.areas() {
+                Err(StoreError::Empty) => Vec::new(),
+                areas => areas?,
+            };
+            let areas = areas.into_iter().map(|area| (area.id.clone(), area)).collect();
+            let known = References { areas, ..References::default() };
+            known.check_place(place).map_err(CorrectionError::Refused)?;
+        }
+        self.state().correct(sku, &correction, |tx| keep_all(tx, events, cap))?;
+        Ok(self.show_corrections()?)
+    }
+
+    /// Drops all corrections of a product: the catalog's own word counts again.
+    /// How many there were.
+    ///
+    /// # Errors
+    /// A database cannot be written.
+    pub fn drop_correction(&self, sku: &Sku) -> Result<usize, StoreError> {
+        self.drop_correction_and_tell(sku, &[], 0)
+    }
+
+    /// The same, with events that tell of it put into the outbox, which may take `cap` bytes, where
+    /// there was any.
+    ///
+    /// # Errors
+    /// A database cannot be written.
+    pub fn drop_correction_and_tell(
+        &self,
+        sku: &Sku,
+        events: &[NewEvent<'_>],
+        cap: u64,
+    ) -> Result<usize, StoreError> {
+        let dropped = self.state().drop_corrections(sku, |tx| keep_all(tx, events, cap))?;
+        self.show_corrections()?;
+        Ok(dropped)
+    }
+
+    fn show_corrections(&self) -> Result<(), StoreError> {
+        match self.reconcile(Timestamp::now()) {
+            // An import is under way, and will show them.
+            Ok(_) | Err(StoreError::Busy { .. }) => Ok(()),
+            Err(error) => Err(error),
         }
     }
-    let until = wanted.values().flatten().filter_map(|correction| correction.end()).min();
-    let mut statement = tx.prepare("SELECT body FROM base")?;
-    for product in statement.query_map([], |row| row.get::<_, rows::Json<Product>>(0))? {
-        wanted.entry(product?.0.sku).or_default();
+
+    /// All corrections in the order they were made, ended ones too.
+    ///
+    /// # Errors
+    /// A database cannot be read.
+    pub fn corrections(&self) -> Result<Vec<Corrected>, StoreError> {
+        let made = self.state().read(state::made)?;
+        self.connections.read(|tx| {
+            let sql = "SELECT 1 FROM products WHERE sku = ?1 UNION ALL SELECT 1 FROM base WHERE sku = ?1";
+            let mut is_carried = tx.prepare_cached(sql)?;
+            let corrected = made.into_iter().map(|(sku, correction)| {
+                Ok(Corrected { carried: is_carried.exists([sku.as_str()])?, sku, correction })
+            });
+            Ok(corrected.collect::<rusqlite::Result<_>>()?)
+        })
     }
-    let as_of: Option<AsOf> =
-        tx.query_row("SELECT as_of FROM catalog", [], |row| row.get(0)).optional()?.flatten();
-    let mut changes = 0;
-    for (sku, corrections) in &wanted {
-        changes += i64::from(show(tx, sku, corrections, as_of.as_ref())?);
+
+    /// Brings the catalog to what the shop and head office say over it at `now`: what another
+    /// program wrote or a crash left, and what has ended. Costs next to
+    /// nothing when there is nothing to do. True when products changed.
+    ///
+    /// # Errors
+    /// A database cannot be read or written.
+    pub fn reconcile(&self, now: Timestamp) -> Result<bool, StoreError> {
+        overlay::reconcile(&self.connections, self.state(), now)
     }
-    tx.execute(
-        "UPDATE catalog SET corrections = ?1, corrected_at = ?2, corrected_until = ?3, changes = changes + ?4",
-        params![corrections.revision, now.as_second(), until, changes],
-    )?;
-    Ok(changes > 0)
 }
 
-/// Makes one product's rows show what the catalog, sure at `as_of`, says with
-/// `corrections` laid over it. True when they changed.
-fn show(
-    tx: &Transaction<'_>,
-    sku: &Sku,
-    corrections: &[&Correction],
-    as_of: Option<&AsOf>,
-) -> rusqlite::Result<bool> {
-    let sql = format!("SELECT id, {COLUMNS} FROM products WHERE sku = ?1");
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get("id")?, rows::product(row)?));
-    let shown: Option<(i64, Product)> = tx.prepare_cached(&sql)?.query_row([sku.as_str()], row).optional()?;
-    let kept = tx
-        .prepare_cached("SELECT id, body FROM base WHERE sku = ?1")?
-        .query_row([sku.as_str()], |row| Ok((row.get(0)?, row.get::<_, rows::Json<Product>>(1)?.0)))
-        .optional()?;
-    let is_kept = kept.is_some();
-    let Some((id, base)) = kept.or_else(|| shown.clone()) else {
-        return Ok(false); // Not in this catalog: the correction waits.
-    };
-    if corrections.is_empty() {
-        tx.prepare_cached("DELETE FROM base WHERE id = ?1")?.execute([id])?;
-    } else if !is_kept {
-        tx.prepare_cached("INSERT INTO base (id, sku, body) VALUES (?1, ?2, ?3)")?.execute(params![
-            id,
-            sku.as_str(),
-            rows::json(&base)
-        ])?;
-    }
-    let mut product = base;
-    for correction in corrections {
-        correction.apply(&mut product, as_of);
-    }
-    let product = (!corrections.iter().any(|correction| correction.withdrawn)).then_some(product);
-    let shown = shown.map(|(_, product)| product);
-    if product == shown {
-        return Ok(false);
-    }
-    if let Some(shown) = &shown {
-        count(tx, &words(shown), -1)?;
-        rows::remove(tx, id)?;
-    }
-    if let Some(product) = &product {
-        let mut tally = Tally::default();
-        rows::insert(tx, Some(id), product)?;
-        tally.add(product).insert(tx, id)?;
-        count(tx, &tally, 1)?;
-    }
-    Ok(true)
-}
-
-pub(super) fn words(product: &Product) -> Tally {
-    let mut tally = Tally::default();
-    tally.add(product);
-    tally
-}
-
-/// Adds a product's words to the vocabulary (`sign` 1) or takes them out (-1).
-pub(super) fn count(tx: &Transaction<'_>, tally: &Tally, sign: i64) -> rusqlite::Result<()> {
-    let mut add = tx.prepare_cached(
-        "INSERT INTO words (word, stem, sound, products, heads) VALUES (?1, ?2, ?3, ?4, ?5) \
-         ON CONFLICT (word) DO UPDATE SET \
-         products = products + excluded.products, heads = heads + excluded.heads",
-    )?;
-    for (word, count) in &tally.words {
-        let (products, heads) = (sign * i64::from(count.products), sign * i64::from(count.heads));
-        add.execute(params![word, count.stem, sounds(word).join(" "), products, heads])?;
-    }
-    let mut add = tx.prepare_cached(
-        "INSERT INTO stems (stem, products, named) VALUES (?1, ?2, ?3) ON CONFLICT (stem) DO UPDATE SET \
-         products = products + excluded.products, named = named + excluded.named",
-    )?;
-    for (stem, count) in &tally.stems {
-        add.execute(params![stem, sign * i64::from(count.products), sign * i64::from(count.named)])?;
-    }
-    tx.prepare_cached("DELETE FROM words WHERE products <= 0")?.execute([])?;
-    tx.prepare_cached("DELETE FROM stems WHERE products <= 0")?.execute([])?;
-    Ok(())
+fn keep_all(tx: &Transaction<'_>, events: &[NewEvent<'_>], cap: u64) -> rusqlite::Result<()> {
+    events.iter().try_for_each(|event| put(tx, event, cap).map(drop))
 }

@@ -3,9 +3,9 @@
 //! see follows before the commit. Readers see the old catalog until then.
 
 use super::analysis::Tally;
-use super::corrections::count;
 use super::import::{self, ImportError, ImportLimits, insert_area, insert_group};
 use super::intake::{References, sane};
+use super::overlay::count;
 use super::records::{Header, Record};
 use super::rows::{self, COLUMNS};
 use super::{CatalogVersion, Digest, Feed, Progress, StoreError, lines};

@@ -10,7 +10,7 @@ use super::lexicon::sounds;
 use super::records::{Entry, Feed, FeedError, Header, LineError, Progress, Record};
 use super::schema::{BRANDS, LENGTHS, SEARCH_TABLES};
 use super::state::State;
-use super::{CatalogVersion, StoreError, corrections, delta, rows};
+use super::{CatalogVersion, StoreError, delta, overlay, rows};
 use crate::domain::{Area, AsOf, Cents, OptionGroup, Point, Product, Sku};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
@@ -104,7 +104,7 @@ pub(super) fn import(
     write_header(&tx, &laid.header, laid.kiosk, &version).map_err(sql)?;
     tx.execute_batch(LENGTHS).and_then(|()| tx.execute_batch(BRANDS)).map_err(sql)?;
     // In the same transaction: no shopper sees what the shop has withdrawn.
-    corrections::apply(&tx, &state.corrections()?, Timestamp::now()).map_err(sql)?;
+    overlay::lay_all(connections, &tx, state, 0, Timestamp::now())?;
     tx.commit().map_err(sql)?;
     // Moves the log into the file as far as no reader needs it; what is left
     // goes there by itself later.
@@ -170,7 +170,7 @@ fn clear(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     // Without conditions these drop whole pages, they do not visit rows.
     tx.execute_batch(
         "DELETE FROM catalog; DELETE FROM option_groups; DELETE FROM areas; DELETE FROM products; \
-         DELETE FROM gtins; DELETE FROM base; DELETE FROM words; DELETE FROM stems; DROP TABLE search; \
+         DELETE FROM gtins; DELETE FROM base; DELETE FROM stopped; DELETE FROM words; DELETE FROM stems; DROP TABLE search; \
          DROP TABLE anywhere; DELETE FROM bundle; DELETE FROM row_digests;",
     )?;
     tx.execute_batch(SEARCH_TABLES)

@@ -4,6 +4,7 @@
 
 use super::lexicon::{Lexicon, is_english};
 use super::words::{Analyst, Word, heads, is_cut, is_form};
+use std::collections::BTreeSet;
 
 /// Words kept of a query; the first ones carry the meaning.
 const MAX_TERMS: usize = 24;
@@ -167,6 +168,14 @@ impl Query {
         });
         Self { text, terms: terms.collect() }
     }
+}
+
+/// The stems, as written, of the words that say what is asked for: without shells, sizes and
+/// words of taste or use.
+pub(super) fn wanted(text: &str) -> BTreeSet<String> {
+    let spoken = roles(without_shells(Analyst::default().words(text)));
+    let says = |one: &Spoken| one.role > SOFTENED && !one.is_context;
+    spoken.into_iter().filter(says).take(MAX_TERMS).map(|one| one.word.stem).collect()
 }
 
 /// Which words are a brand or a colour that goes with a head noun.

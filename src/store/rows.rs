@@ -4,7 +4,7 @@
 
 use super::meaning;
 use crate::domain::product::Unit;
-use crate::domain::{Availability, Location, Pack, Product, Sku, moment};
+use crate::domain::{Availability, Location, Pack, Product, Promotion, Sku, moment};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Type, ValueRef};
 use rusqlite::{Connection, Row, named_params, params};
 use serde::Serialize;
@@ -66,11 +66,7 @@ pub(super) fn category_key(levels: &[impl AsRef<str>]) -> String {
 pub(super) fn insert(conn: &Connection, id: Option<i64>, product: &Product) -> rusqlite::Result<i64> {
     let (pack, place) = (product.pack.as_ref(), product.location.as_ref());
     let offer = product.promotion.as_ref();
-    // A time that cannot be read never holds; an import refuses it before this.
-    let from = offer.and_then(|offer| offer.from.as_deref());
-    let from = from.map(|from| moment::first(from).map_or(i64::MAX, |at| at.as_second()));
-    let until = offer.and_then(|offer| offer.until.as_deref());
-    let until = until.map(|until| moment::last(until).map_or(i64::MIN, |at| at.as_second()));
+    let (from, until) = term(offer);
     conn.prepare_cached(INSERT)?.execute(named_params! {
         ":id": id,
         ":sku": product.sku.as_str(),
@@ -115,6 +111,39 @@ pub(super) fn insert(conn: &Connection, id: Option<i64>, product: &Product) -> r
             .execute(params![gtin.to_string(), id])?;
     }
     Ok(id)
+}
+
+/// First and last second in which an offer holds. A time that cannot be read never holds; an
+/// import refuses it before this.
+fn term(offer: Option<&Promotion>) -> (Option<i64>, Option<i64>) {
+    let from = offer.and_then(|offer| offer.from.as_deref());
+    let from = from.map(|from| moment::first(from).map_or(i64::MAX, |at| at.as_second()));
+    let until = offer.and_then(|offer| offer.until.as_deref());
+    let until = until.map(|until| moment::last(until).map_or(i64::MIN, |at| at.as_second()));
+    (from, until)
+}
+
+/// Writes price and stock of a product into its row, which else stays as it is.
+pub(super) fn reprice(conn: &Connection, id: i64, product: &Product) -> rusqlite::Result<()> {
+    let offer = product.promotion.as_ref();
+    let (from, until) = term(offer);
+    let sql = "UPDATE products SET price_cents = :price_cents, promotion = :promotion, \
+        offer_cents = :offer_cents, offer_from = :offer_from, offer_until = :offer_until, \
+        price_as_of = :price_as_of, stock = :stock, availability = :availability, \
+        stock_as_of = :stock_as_of WHERE id = :id";
+    let changed = conn.prepare_cached(sql)?.execute(named_params! {
+        ":id": id,
+        ":price_cents": product.price_cents,
+        ":promotion": offer.and_then(json),
+        ":offer_cents": offer.map(|offer| offer.price_cents),
+        ":offer_from": from,
+        ":offer_until": until,
+        ":price_as_of": product.price_as_of,
+        ":stock": product.stock,
+        ":availability": product.availability.map(Availability::name),
+        ":stock_as_of": product.stock_as_of,
+    })?;
+    if changed == 1 { Ok(()) } else { Err(rusqlite::Error::QueryReturnedNoRows) }
 }
 
 /// Removes a product from every table that holds its row or its words.

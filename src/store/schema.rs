@@ -17,7 +17,7 @@ pub(super) struct Schema {
 /// `AISL`.
 pub(super) const CATALOG: Schema = Schema {
     application_id: 0x4149_534C,
-    steps: &[&[STEP_1, SEARCH_1], &[STEP_2], &[STEP_3, LENGTHS, BRANDS], &[STEP_4]],
+    steps: &[&[STEP_1, SEARCH_1], &[STEP_2], &[STEP_3, LENGTHS, BRANDS], &[STEP_4], &[STEP_5]],
 };
 
 impl Schema {
@@ -234,6 +234,16 @@ CREATE TABLE row_digests (
     sku TEXT PRIMARY KEY,
     digest BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+// `stopped` are the products of the present catalog that must not be sold: they stand in
+// `base`, and nowhere else. `prices` counts how often price or stock alone changed rows,
+// which `changes` does not count any more: the words of those rows are what they were.
+const STEP_5: &str = "
+CREATE TABLE stopped (
+    sku TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+ALTER TABLE catalog ADD COLUMN prices INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Fills `catalog.lengths`: the average number of words of the fields that BM25 is

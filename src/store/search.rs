@@ -107,6 +107,9 @@ pub struct SearchOutcome {
     pub facets: Option<Facets>,
     /// Nearest things, when there is no match.
     pub alternatives: Vec<Hit>,
+    /// Products that are just what was asked for and must not be sold, where nothing that is
+    /// found is. To be told of, never shown as if they could be had.
+    pub stopped: Vec<Product>,
 }
 
 /// What a search reads.

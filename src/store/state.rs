@@ -16,7 +16,7 @@ const FILE: &str = "state.db";
 /// `AISS`.
 const SCHEMA: Schema = Schema {
     application_id: 0x4149_5353,
-    steps: &[&[STEP_1], &[STEP_2], &[STEP_3], &[STEP_4], &[STEP_5], &[STEP_6]],
+    steps: &[&[STEP_1], &[STEP_2], &[STEP_3], &[STEP_4], &[STEP_5], &[STEP_6], &[STEP_7]],
 };
 
 // Corrections in the order they were made; `revision` grows with each change to
@@ -137,12 +137,31 @@ CREATE TABLE bundles (
 ) STRICT;
 ";
 
-/// All corrections, in the order they were made, with their revision.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Corrections {
-    pub revision: i64,
-    pub made: Vec<(Sku, Correction)>,
-}
+// What head office says between two bundles. Of prices and counts the newest value of each
+// product that a shard named; `current`: the shard's newest message names it still. `catalog`
+// and `version` are that message's. `revision.corrections` counts their changes too.
+const STEP_7: &str = "
+CREATE TABLE live_shards (
+    what TEXT NOT NULL,
+    shard INTEGER NOT NULL,
+    catalog INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (what, shard)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE live (
+    what TEXT NOT NULL,
+    sku TEXT NOT NULL,
+    shard INTEGER NOT NULL,
+    current INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (what, sku)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX live_of_shard ON live (what, shard);
+CREATE TABLE recalls (
+    position INTEGER PRIMARY KEY,
+    body TEXT NOT NULL
+) STRICT;
+";
 
 pub(super) struct State {
     path: PathBuf,
@@ -173,21 +192,17 @@ impl State {
         read_revision(&self.conn()).map_err(|source| self.trouble(source))
     }
 
-    pub(super) fn corrections(&self) -> Result<Corrections, StoreError> {
-        let mut conn = self.conn();
-        let read = |tx: Transaction<'_>| {
-            let revision = read_revision(&tx)?;
-            let mut statement = tx.prepare_cached("SELECT id, sku, body FROM corrections ORDER BY id")?;
-            let made = statement.query_map([], correction)?.collect::<rusqlite::Result<_>>()?;
-            Ok(Corrections { revision, made })
-        };
-        conn.transaction().and_then(read).map_err(|source| self.trouble(source))
-    }
-
     /// Keeps a correction. Earlier ones of the product give way where they
     /// correct the same, unless the new one ends by itself: then they hold again.
-    pub(super) fn correct(&self, sku: &Sku, correction: &Correction) -> Result<(), StoreError> {
+    /// `tell` writes beside it what head office is to be told.
+    pub(super) fn correct(
+        &self,
+        sku: &Sku,
+        correction: &Correction,
+        tell: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
         self.write(|tx| {
+            tell(tx)?;
             if correction.until.is_none() {
                 for (id, mut earlier) in of(tx, sku)? {
                     let before = earlier.clone();
@@ -207,18 +222,38 @@ impl State {
         .map(drop)
     }
 
-    /// Drops all corrections of a product; how many there were.
-    pub(super) fn drop_corrections(&self, sku: &Sku) -> Result<usize, StoreError> {
-        self.write(|tx| tx.execute("DELETE FROM corrections WHERE sku = ?1", [sku.as_str()]))
+    /// Drops all corrections of a product; how many there were. `tell` writes beside it what head
+    /// office is to be told, if there were any.
+    pub(super) fn drop_corrections(
+        &self,
+        sku: &Sku,
+        tell: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<usize, StoreError> {
+        self.write(|tx| {
+            let dropped = tx.execute("DELETE FROM corrections WHERE sku = ?1", [sku.as_str()])?;
+            if dropped > 0 {
+                tell(tx)?;
+            }
+            Ok(dropped)
+        })
     }
 
     /// Writes corrections.
     fn write<T>(&self, write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         self.write_alone(|tx| {
             let answer = write(tx)?;
-            tx.execute("UPDATE revision SET corrections = corrections + 1", [])?;
+            revise(tx)?;
             Ok(answer)
         })
+    }
+
+    /// Reads what belongs together.
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let mut conn = self.conn();
+        conn.transaction().and_then(|tx| read(&tx)).map_err(|source| self.trouble(source))
     }
 
     /// Reads and writes what is no correction, all or nothing.
@@ -245,11 +280,23 @@ impl State {
     }
 }
 
-fn read_revision(conn: &Connection) -> rusqlite::Result<i64> {
+/// Counts a change of what is laid over the catalog; the revision before.
+pub(super) fn revise(tx: &Transaction<'_>) -> rusqlite::Result<i64> {
+    let sql = "UPDATE revision SET corrections = corrections + 1 RETURNING corrections - 1";
+    tx.query_row(sql, [], |row| row.get(0))
+}
+
+/// All corrections, in the order they were made.
+pub(super) fn made(tx: &Transaction<'_>) -> rusqlite::Result<Vec<(Sku, Correction)>> {
+    let mut statement = tx.prepare_cached("SELECT id, sku, body FROM corrections ORDER BY id")?;
+    statement.query_map([], correction)?.collect()
+}
+
+pub(super) fn read_revision(conn: &Connection) -> rusqlite::Result<i64> {
     conn.prepare_cached("SELECT corrections FROM revision")?.query_row([], |row| row.get(0))
 }
 
-fn of(tx: &Transaction<'_>, sku: &Sku) -> rusqlite::Result<Vec<(i64, Correction)>> {
+pub(super) fn of(tx: &Transaction<'_>, sku: &Sku) -> rusqlite::Result<Vec<(i64, Correction)>> {
     let mut statement = tx.prepare("SELECT id, sku, body FROM corrections WHERE sku = ?1 ORDER BY id")?;
     let rows = statement.query_map([sku.as_str()], |row| Ok((row.get(0)?, correction(row)?.1)))?;
     rows.collect()

@@ -24,7 +24,8 @@ pub struct CatalogStats {
     pub with_relations: u64,
     /// With texts in other languages.
     pub with_languages: u64,
-    /// By the shop itself; withdrawn ones are in no other count.
+    /// Of which the shop or head office says something else; what is withdrawn or must not be sold
+    /// is in no other count.
     pub corrected: u64,
     pub age_restricted: u64,
     pub made_to_order: u64,
