@@ -14,6 +14,7 @@ use aisle::domain::turn::TurnReport;
 use aisle::models::{BarProgress, ModelDir, Row, Status};
 use aisle::settings::{self, Settings};
 use aisle::store::Catalog;
+use aisle::sync::inventory;
 use aisle::voice::playback::Speaker;
 use aisle::voice::recording::{Limits, Recording};
 use aisle::voice::wav;
@@ -83,7 +84,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             print(&mirror::embed(&folders, &settings)?)?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Catalog(cli::Catalog::Correct(arguments)) => correct(*arguments, &folders),
+        Command::Catalog(cli::Catalog::Correct(arguments)) => correct(*arguments, &folders, &settings),
         Command::Catalog(cli::Catalog::Corrections { json }) => show_corrections(&folders, json),
         Command::Catalog(cli::Catalog::Stats { json }) => stats(&folders, json),
         Command::Alerts(command) => alerts(command, &folders),
@@ -283,7 +284,10 @@ fn find(arguments: cli::Search, folders: &Folders, settings: &Settings) -> Resul
         return Ok(ExitCode::SUCCESS);
     }
     let mut text = String::new();
-    if outcome.no_match {
+    for product in &outcome.stopped {
+        text += &format!("Not sold at the moment: {}\n", product.label());
+    }
+    if outcome.no_match && outcome.stopped.is_empty() {
         text += "Not carried.\n";
     }
     if outcome.other_size {
@@ -313,16 +317,17 @@ fn find(arguments: cli::Search, folders: &Folders, settings: &Settings) -> Resul
     Ok(ExitCode::SUCCESS)
 }
 
-fn correct(arguments: cli::Correct, folders: &Folders) -> Result<ExitCode> {
+fn correct(arguments: cli::Correct, folders: &Folders, settings: &Settings) -> Result<ExitCode> {
     let sku = Sku::new(&arguments.sku).context("the SKU is empty, too long or holds control characters")?;
     let catalog = Catalog::open(&folders.data)?;
+    let (now, cap) = (Timestamp::now(), u64::from(settings.sync.outbox_mb) << 20);
     if arguments.drop {
-        let dropped = catalog.drop_correction(&sku)?;
+        let dropped = inventory::drop_correction(&catalog, &sku, now, cap)?;
         ensure!(dropped > 0, "{sku} is not corrected; `aisle catalog corrections` lists what is");
         print(&format!("{sku} is as the catalog says.\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    catalog.correct(&sku, corrections::correction(arguments, Timestamp::now())?)?;
+    inventory::correct(&catalog, &sku, corrections::correction(arguments, now)?, now, cap)?;
     let waits = catalog.corrections()?.iter().any(|corrected| corrected.sku == sku && !corrected.carried);
     print(&if waits {
         format!("{sku} is not in the present catalog; its correction waits for it.\n")

@@ -36,6 +36,8 @@ pub struct Kiosk {
     pub program: Option<String>,
     /// Version of its catalog; `None`: it has none.
     pub catalog: Option<u64>,
+    /// Version of the recalls that it heeds; 0: none came yet.
+    pub recall: u64,
     /// Seconds since it heard of a newer catalog than its own.
     pub lag_s: u32,
     /// Events that wait, the age of the oldest in seconds, and events given up.
@@ -94,6 +96,7 @@ fn kiosk(row: &KioskRow, now: Timestamp) -> Kiosk {
         seen_s,
         program: None,
         catalog: None,
+        recall: 0,
         lag_s: 0,
         waiting: 0,
         oldest_s: 0,
@@ -106,6 +109,7 @@ fn kiosk(row: &KioskRow, now: Timestamp) -> Kiosk {
     let Some(report) = report else { return all };
     all.program = Some(report.program.to_string());
     all.catalog = report.catalog.map(|carried| carried.version);
+    all.recall = report.recall;
     all.lag_s = report.lag_s;
     (all.waiting, all.oldest_s, all.dropped) =
         (report.outbox.waiting, report.outbox.oldest_s, report.outbox.dropped);

@@ -9,14 +9,15 @@ pub fn table(fleet: &[Kiosk]) -> String {
     if fleet.is_empty() {
         return "No kiosk was heard yet: does `aisle office collect` run?\n".to_owned();
     }
-    let rows: Vec<[String; 8]> = fleet.iter().map(row).collect();
-    let heads = ["store", "kiosk", "", "heard", "program", "catalog", "behind", "waiting"].map(str::to_owned);
+    let rows: Vec<[String; 9]> = fleet.iter().map(row).collect();
+    let heads = ["store", "kiosk", "", "heard", "program", "catalog", "recall", "behind", "waiting"]
+        .map(str::to_owned);
     let width = |at: usize| {
         let cells = rows.iter().chain([&heads]).filter_map(|row| row.get(at));
         cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
     };
     let widths: Vec<usize> = (0..heads.len()).map(width).collect();
-    let line = |row: &[String; 8]| {
+    let line = |row: &[String; 9]| {
         let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
         format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
@@ -28,7 +29,7 @@ pub fn table(fleet: &[Kiosk]) -> String {
     text + &sum(fleet)
 }
 
-fn row(kiosk: &Kiosk) -> [String; 8] {
+fn row(kiosk: &Kiosk) -> [String; 9] {
     let catalog = kiosk.catalog.map_or_else(|| "none".to_owned(), |version| version.to_string());
     let behind = if kiosk.lag_s == 0 { "-".to_owned() } else { span(kiosk.lag_s.into()) };
     let waiting = match kiosk.waiting {
@@ -47,6 +48,7 @@ fn row(kiosk: &Kiosk) -> [String; 8] {
         },
         kiosk.program.clone().unwrap_or_else(|| "-".to_owned()),
         catalog,
+        if kiosk.recall == 0 { "-".to_owned() } else { kiosk.recall.to_string() },
         behind,
         waiting,
     ]
@@ -97,6 +99,7 @@ mod tests {
             seen_s: 7_300,
             program: Some("0.1.0".into()),
             catalog: Some(12),
+            recall: 3,
             lag_s: 130,
             waiting: 3,
             oldest_s: 40,
@@ -118,14 +121,15 @@ mod tests {
             seen_at,
             catalog,
             waiting,
+            recall: 0,
             lag_s: 0,
             ..kiosk("kiosk-10", Presence::Offline)
         };
         let text = "\
-store  kiosk              heard    program  catalog  behind  waiting
-s042   k1        SILENT   2 h ago  0.1.0    12       2 min   3, oldest 40 s
+store  kiosk              heard    program  catalog  recall  behind  waiting
+s042   k1        SILENT   2 h ago  0.1.0    12       3       2 min   3, oldest 40 s
   ! the microphone is gone
-s042   kiosk-10  OFFLINE  never    -        none     -       -
+s042   kiosk-10  OFFLINE  never    -        none     -       -       -
 2 kiosks: 0 online, 1 silent, 1 offline; 1 with trouble.
 ";
         assert_eq!(table(&[silent, gone]), text);

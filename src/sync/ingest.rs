@@ -8,7 +8,7 @@ use super::digest::Digest;
 use super::pack::{Chunks, Limits, PackError, Unpacked, unpack_file};
 use super::plan::{FileWay, Have, Way};
 use super::root::{MAX_LINE, RootHasher, Row};
-use super::session::{Command, Done, Event, Failure, Job, Memory, Outcome, Stored};
+use super::session::{Command, Done, Event, Failure, Job, Live, Memory, Outcome, Stored};
 use super::sign::SignError;
 use super::wire::Version;
 use super::wire::catalog::{FileName, Manifest, Parts};
@@ -95,6 +95,7 @@ impl Ingest {
             have: self.have()?,
             staged: self.staging.list()?,
             refused: self.catalog.refused_bundles(&self.program.to_string())?,
+            recalls: self.catalog.recalls_version()?,
         })
     }
 
@@ -119,6 +120,14 @@ impl Ingest {
                 Some(match kept {
                     Ok(()) => Event::Staged(chunk.sha256),
                     Err(error) => Event::NotStaged(chunk.sha256, error.to_string()),
+                })
+            }
+            Command::Take(topic, live) => {
+                let (kept, version) = (self.take(&live), live.version());
+                self.step("taken");
+                Some(match kept {
+                    Ok(()) => Event::Taken(topic, version),
+                    Err(error) => Event::NotTaken(topic, version, error.to_string()),
                 })
             }
             Command::Remember(memory) => {
@@ -151,6 +160,16 @@ impl Ingest {
 
     fn step(&mut self, name: &'static str) {
         (self.on_step)(name);
+    }
+
+    /// Keeps prices, counts or recalls, and shows them.
+    fn take(&self, live: &Live) -> Result<(), StoreError> {
+        match live {
+            Live::Prices(shard) => self.catalog.take_prices(shard),
+            Live::Counts(shard) => self.catalog.take_counts(shard),
+            Live::Recalls { version, recalls } => self.catalog.take_recalls(*version, recalls),
+        }
+        .map(drop)
     }
 
     fn remember(&mut self) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 //! Head office over MQTT: what passes between it and the kiosks, who may say it, how content
-//! is packed, and the connection itself. All but [`mqtt`], [`tls`], [`tell`], [`uplink`] and
-//! [`ingest`] is pure: values in, values out.
+//! is packed, and the connection itself. All but [`mqtt`], [`tls`], [`tell`], [`inventory`],
+//! [`uplink`] and [`ingest`] is pure: values in, values out.
 //!
 //! ```text
 //! topics    names of topics, and what a kiosk hears and writes
@@ -13,6 +13,7 @@
 //! pump      which events go next        batch    what a batch of them looks like
 //! mqtt      the connection              tls      who the broker must be, and who one is
 //! tell      what happened, into the outbox
+//! inventory corrections and counts, with the events that tell of them
 //! uplink    the kiosk's end of the line: connection, pump and outbox together
 //! ```
 //!
@@ -76,6 +77,7 @@ pub mod accept;
 mod batch;
 pub mod delta;
 pub mod ingest;
+pub mod inventory;
 pub mod keys;
 pub mod mqtt;
 pub mod pack;

@@ -11,9 +11,11 @@
 //!   content with the manifest's root before it commits.
 
 mod fetch;
+mod live;
 mod order;
 
 pub use fetch::Pace;
+pub use live::Live;
 pub use order::{Command, Done, Event, Failure, Job, Memory, Now, Outcome, Setup, Stored};
 
 use super::accept::{Accepted, Mark, Step, accept, sure_time};
@@ -28,6 +30,7 @@ use super::wire::{WireError, one_line};
 use bytes::Bytes;
 use fetch::{Arrived, Ask, Fetch};
 use jiff::Timestamp;
+use live::Lanes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -74,6 +77,7 @@ pub struct Session {
     released: Option<u64>,
     fetched: u64,
     told: BTreeSet<Digest>,
+    lanes: Lanes,
 }
 
 /// Takes an event and says what is to be done.
@@ -105,6 +109,7 @@ impl Session {
             released: None,
             fetched: 0,
             told: BTreeSet::new(),
+            lanes: Lanes::new(stored.recalls),
         })
     }
 
@@ -160,7 +165,8 @@ impl Session {
                 target.fetch.wake().filter(|_| self.connected)
             }
         });
-        target.into_iter().chain(self.held.as_ref().map(|(_, at)| *at)).min()
+        let held = self.held.as_ref().map(|(_, at)| *at);
+        target.into_iter().chain(held).chain(self.lanes.wake()).min()
     }
 
     /// The time to judge expiry by.
@@ -180,6 +186,11 @@ impl Session {
             Event::Keys(payload) => self.take_keys(&payload, now, commands),
             Event::Manifest(payload) => self.take_manifest(payload, now, commands),
             Event::Chunk(digest, bytes) => self.take_chunk(digest, bytes, commands),
+            Event::Live(topic, payload) => self.take_live(topic, payload, now, commands),
+            Event::Taken(topic, version) => self.taken(&topic, version, commands),
+            Event::NotTaken(topic, version, detail) => {
+                self.not_taken(topic, version, detail, now, commands);
+            }
             Event::Staged(digest) => {
                 self.staged.insert(digest);
                 if let Some(target) = &mut self.target {
@@ -204,6 +215,7 @@ impl Session {
                 if let Some((payload, _)) = self.held.take_if(|(_, at)| *at <= now.up) {
                     self.take_manifest(payload, now, commands);
                 }
+                self.look_again(false, now, commands);
             }
         }
     }
@@ -248,6 +260,7 @@ impl Session {
         if let Some((payload, _)) = self.held.take() {
             self.take_manifest(payload, now, commands);
         }
+        self.look_again(true, now, commands);
     }
 
     fn take_manifest(&mut self, payload: Bytes, now: Now, commands: &mut Vec<Command>) {
@@ -269,7 +282,7 @@ impl Session {
                 self.held = None;
                 let signers = marks.iter().map(|mark| mark.key).collect();
                 if step == Step::Newer {
-                    self.remember(&message, marks, commands);
+                    self.remember(Some(message.issued), marks, commands);
                 }
                 self.newest = Some((message, signers));
             }
@@ -290,10 +303,12 @@ impl Session {
         }
     }
 
-    fn remember(&mut self, manifest: &Manifest, marks: Vec<Mark>, commands: &mut Vec<Command>) {
+    fn remember(&mut self, issued: Option<Timestamp>, marks: Vec<Mark>, commands: &mut Vec<Command>) {
         for mark in marks {
-            let signed = self.memory.signed.entry(mark.key).or_insert(manifest.issued);
-            *signed = (*signed).max(manifest.issued);
+            if let Some(issued) = issued {
+                let signed = self.memory.signed.entry(mark.key).or_insert(issued);
+                *signed = (*signed).max(issued);
+            }
             self.memory.marks.retain(|old| (&old.scope, old.key) != (&mark.scope, mark.key));
             self.memory.marks.push(mark);
         }

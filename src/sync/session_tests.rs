@@ -1,5 +1,7 @@
 #[path = "session/kiosk_tests.rs"]
 mod kiosk;
+#[path = "session/live_tests.rs"]
+mod live;
 
 use super::*;
 use crate::sync::wire::event::Telemetry;

@@ -18,26 +18,47 @@ pub enum TellError {
     Store(#[from] StoreError),
 }
 
+/// An event that is ready for the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Made {
+    id: Uuid,
+    lane: Lane,
+    kind: String,
+    priority: Priority,
+    made_at: Timestamp,
+    body: String,
+}
+
+impl Made {
+    /// An event that happened `at`.
+    ///
+    /// # Errors
+    /// It goes beyond its limits.
+    pub fn of<T: Told>(what: &T, at: Timestamp) -> Result<Self, WireError> {
+        what.check()?;
+        let malformed = |why: String| WireError::Malformed { kind: T::KIND.name(), why };
+        let body = serde_json::to_value(what).map_err(|error| malformed(error.to_string()))?;
+        let kind = body.get("kind").and_then(Value::as_str);
+        let kind = kind.ok_or_else(|| malformed("it has no kind".to_owned()))?.to_owned();
+        let (id, lane, priority) = (Uuid::now_v7(), lane(T::KIND), worth(what.priority()));
+        Ok(Self { id, lane, kind, priority, made_at: at, body: body.to_string() })
+    }
+
+    /// As the store takes it.
+    #[must_use]
+    pub fn event(&self) -> NewEvent<'_> {
+        let Self { id, lane, kind, priority, made_at, body } = self;
+        NewEvent { id: *id, lane: *lane, kind, priority: *priority, made_at: *made_at, body }
+    }
+}
+
 /// Puts an event that happened `at` into the outbox, which may take `cap` bytes; wake the
 /// uplink afterwards. False: it was dropped and counted, for all that waits is worth more.
 ///
 /// # Errors
 /// It goes beyond its limits, or the database cannot be written.
 pub fn tell<T: Told>(catalog: &Catalog, what: &T, at: Timestamp, cap: u64) -> Result<bool, TellError> {
-    what.check()?;
-    let malformed = |why: String| WireError::Malformed { kind: T::KIND.name(), why };
-    let body = serde_json::to_value(what).map_err(|error| malformed(error.to_string()))?;
-    let kind = body.get("kind").and_then(Value::as_str);
-    let kind = kind.ok_or_else(|| malformed("it has no kind".to_owned()))?;
-    let event = NewEvent {
-        id: Uuid::now_v7(),
-        lane: lane(T::KIND),
-        kind,
-        priority: worth(what.priority()),
-        made_at: at,
-        body: &body.to_string(),
-    };
-    Ok(catalog.keep_event(&event, cap)?)
+    Ok(catalog.keep_event(&Made::of(what, at)?.event(), cap)?)
 }
 
 /// Puts into the outbox how many events of each lane were dropped since head office was last told;

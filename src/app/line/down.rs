@@ -125,7 +125,10 @@ impl Down {
             Topic::Keys => Some(Event::Keys(arrival.payload)),
             Topic::Manifest { .. } => Some(Event::Manifest(arrival.payload)),
             Topic::Chunk { digest, .. } => Some(Event::Chunk(digest, arrival.payload)),
-            _ => None,
+            Topic::Price { .. } | Topic::Stock { .. } | Topic::Recall { .. } => {
+                Some(Event::Live(topic, arrival.payload))
+            }
+            Topic::Kiosk { .. } => None,
         }
     }
 
@@ -187,6 +190,13 @@ impl Down {
             Outcome::KeysTaken { version } => {
                 tracing::info!(version, "keys of head office are in force");
                 self.reporter.refused(None);
+            }
+            Outcome::LiveRefused { kind, why, detail } => {
+                tracing::error!(kind = kind.name(), ?why, "a message of head office is not taken: {detail}");
+                self.reporter.refused(Some(detail.clone()));
+            }
+            Outcome::LiveLate { kind, detail } => {
+                tracing::error!(kind = kind.name(), "a message of head office is not kept yet: {detail}");
             }
             Outcome::Ready { version } => tracing::info!(version, "a catalog waits to be released"),
             Outcome::Stalled { version, missing, detail } => {

@@ -22,6 +22,8 @@ struct Course {
     behind: Option<(u64, Instant)>,
     /// The newest time that head office signed.
     signed: Option<Timestamp>,
+    /// The version of the recalls that are heeded.
+    recall: u64,
     /// What keeps the newest catalog from coming.
     problem: Option<String>,
     /// What was refused last, until something is taken again.
@@ -58,6 +60,7 @@ impl Reporter {
         course.carried = carried;
         course.keys = session.trust().map_or(0, |trust| trust.list().version);
         course.signed = session.signed();
+        course.recall = session.recalls();
         course.problem = session.problem();
     }
 
@@ -80,7 +83,7 @@ impl Reporter {
             format: FORMAT,
             catalog: course.carried,
             keys: course.keys,
-            recall: 0,
+            recall: course.recall,
             lag_s: u32::try_from(lag).unwrap_or(u32::MAX),
             // Signed times lie in the past as a rule: only a clock before them is wrong for sure.
             skew_s: skew.min(0),

@@ -145,6 +145,9 @@ pub struct Kiosk {
     /// The next bundles fail like this.
     pub failures: VecDeque<Failure>,
     pub fetched: Vec<Digest>,
+    /// What the store took of prices, counts and recalls, and how often it cannot.
+    pub taken: Vec<Live>,
+    pub full: usize,
 }
 
 impl Kiosk {
@@ -170,6 +173,8 @@ impl Kiosk {
             told: Vec::new(),
             failures: VecDeque::new(),
             fetched: Vec::new(),
+            taken: Vec::new(),
+            full: 0,
         }
     }
 
@@ -192,6 +197,16 @@ impl Kiosk {
                     assert!(chunk.is(&bytes), "what is staged is what its name says");
                     self.disk.staged.insert(chunk.sha256);
                     self.answers.push_back(Event::Staged(chunk.sha256));
+                }
+                Command::Take(topic, live) => {
+                    let version = live.version();
+                    self.answers.push_back(if self.full > 0 {
+                        self.full -= 1;
+                        Event::NotTaken(topic, version, "the disk is full".into())
+                    } else {
+                        self.taken.push(*live);
+                        Event::Taken(topic, version)
+                    });
                 }
                 Command::Remember(memory) => self.disk.memory = memory,
                 Command::Apply(job) => {

@@ -2,13 +2,14 @@
 //! outlives the program. Plain values.
 
 use super::Pace;
+use super::live::Live;
 use crate::sync::accept::Mark;
 use crate::sync::digest::Digest;
 use crate::sync::keys::Anchor;
 use crate::sync::pack::Limits;
 use crate::sync::plan::{Have, Plan};
 use crate::sync::sign::KeyId;
-use crate::sync::topics::Site;
+use crate::sync::topics::{Kind, Site, Topic};
 use crate::sync::wire::Version;
 use crate::sync::wire::catalog::{Chunk, Manifest};
 use crate::sync::wire::event::{self, Refusal, Telemetry};
@@ -60,6 +61,8 @@ pub struct Stored {
     pub staged: BTreeSet<Digest>,
     /// Versions and roots that this program found unusable.
     pub refused: BTreeSet<(u64, Digest)>,
+    /// Version of the recalls that it has; 0: none came yet.
+    pub recalls: u64,
 }
 
 /// What happens.
@@ -73,6 +76,12 @@ pub enum Event {
     Manifest(Bytes),
     /// Came under the name of a chunk.
     Chunk(Digest, Bytes),
+    /// Came on a topic of prices, counts or recalls.
+    Live(Topic, Bytes),
+    /// The store has this version of what came on the topic.
+    Taken(Topic, u64),
+    /// It could not keep it, and why.
+    NotTaken(Topic, u64, String),
     /// A chunk lies on the disk.
     Staged(Digest),
     /// It could not be kept.
@@ -99,6 +108,8 @@ pub enum Command {
     Unsubscribe(Digest),
     /// Keep a chunk; answered with `Staged` or `NotStaged`.
     Stage(Chunk, Bytes),
+    /// Keep and show prices, counts or recalls; answered with `Taken` or `NotTaken`.
+    Take(Topic, Box<Live>),
     /// Takes the place of what was remembered.
     Remember(Memory),
     /// Take a bundle into use; answered with `Applied` or `NotApplied`.
@@ -156,6 +167,17 @@ pub enum Outcome {
         detail: String,
         lasting: bool,
     },
+    /// Prices, counts or recalls are not taken.
+    LiveRefused {
+        kind: Kind,
+        why: Refusal,
+        detail: String,
+    },
+    /// They could not be kept; it goes on trying.
+    LiveLate {
+        kind: Kind,
+        detail: String,
+    },
     /// Everything of it is here, and it waits to be released.
     Ready {
         version: u64,
@@ -192,6 +214,8 @@ impl Outcome {
             Self::Refused { version: None, .. }
             | Self::KeysTaken { .. }
             | Self::KeysRefused { .. }
+            | Self::LiveRefused { .. }
+            | Self::LiveLate { .. }
             | Self::Ready { .. }
             | Self::Stalled { .. } => None,
         }
