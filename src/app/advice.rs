@@ -21,6 +21,7 @@ impl Shelves<'_> {
         let mut one = Findings::none(Tool::AskAgain, findings.currency);
         self.about(&mut one, subject)?;
         findings.alternatives = one.alternatives;
+        findings.stopped = one.stopped;
         Ok(one.found.into_iter().next().map(|found| found.product))
     }
 

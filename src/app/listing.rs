@@ -7,7 +7,7 @@ use crate::dialog::findings::{Findings, Found, Note, PricedLine};
 use crate::dialog::order::HeardLine;
 use crate::dialog::tool::{Change, ListItem, Subject, Tool};
 use crate::domain::turn::OrderLine;
-use crate::domain::{Cents, Product};
+use crate::domain::{Cents, Product, Sku};
 use crate::store::StoreError;
 use std::collections::BTreeMap;
 
@@ -97,6 +97,12 @@ impl Shelves<'_> {
     fn one(&self, findings: &mut Findings, subject: &Subject) -> Result<Option<Product>, StoreError> {
         let mut one = Findings::none(Tool::AskAgain, findings.currency);
         self.about(&mut one, subject)?;
+        let is_stopped = !one.stopped.is_empty();
+        findings.stopped.append(&mut one.stopped);
+        if is_stopped {
+            // Nothing else is put there in its place.
+            return Ok(None);
+        }
         if one.found.is_empty() {
             findings.partly = true;
             if findings.alternatives.is_empty() {
@@ -334,11 +340,14 @@ impl Shelves<'_> {
             if findings.found.iter().any(|found| found.product.sku == line.sku) {
                 continue;
             }
-            if let Some(product) = self.catalog.product(&line.sku)? {
-                findings.found.push(Found::new(product, "on your list"));
+            match self.catalog.product(&line.sku)? {
+                Some(product) => findings.found.push(Found::new(product, "on your list")),
+                None if findings.stopped.iter().any(|product| product.sku == line.sku) => {}
+                None => findings.stopped.extend(self.catalog.stopped(&line.sku)?),
             }
         }
-        for line in lines {
+        let stopped: Vec<Sku> = findings.stopped.iter().map(|product| product.sku.clone()).collect();
+        for line in lines.iter().filter(|line| !stopped.contains(&line.sku)) {
             let product = findings.found.iter().map(|found| &found.product).find(|p| p.sku == line.sku);
             let priced = self.priced(line, product);
             findings.lines.push(priced);
@@ -351,6 +360,9 @@ impl Shelves<'_> {
         let mut sum: Cents = 0;
         for line in lines {
             let product = self.catalog.product(&line.sku)?;
+            if product.is_none() && self.catalog.stopped(&line.sku)?.is_some() {
+                continue;
+            }
             let unit = self.priced(line, product.as_ref()).unit_cents;
             let more = unit.and_then(|cents| cents.checked_mul(Cents::from(line.quantity)));
             match more.and_then(|more| sum.checked_add(more)) {

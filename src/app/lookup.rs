@@ -296,7 +296,7 @@ impl Shelves<'_> {
             Subject::Query { query, constraints } => self.find(findings, query, constraints)?,
             Subject::Sku { sku } => match self.catalog.product(sku)? {
                 Some(product) => findings.found.push(Found::new(product, "you asked about it")),
-                None => findings.no_match = true,
+                None => self.gone(findings, sku)?,
             },
             Subject::Line { line } => {
                 let Some(line) = self.context.order.get(*line) else {
@@ -308,11 +308,18 @@ impl Shelves<'_> {
                         findings.lines.push(self.priced(line, Some(&product)));
                         findings.found.push(Found::new(product, "on your list"));
                     }
-                    None => findings.no_match = true,
+                    None => self.gone(findings, &line.sku)?,
                 }
             }
             Subject::Several { subjects } => self.each(findings, subjects)?,
         }
+        Ok(())
+    }
+
+    /// What is not there any more: it may be stopped only.
+    fn gone(&self, findings: &mut Findings, sku: &Sku) -> Result<(), StoreError> {
+        findings.no_match = true;
+        findings.stopped.extend(self.catalog.stopped(sku)?);
         Ok(())
     }
 
@@ -322,6 +329,7 @@ impl Shelves<'_> {
             let mut one = Findings::none(Tool::AskAgain, findings.currency);
             self.about(&mut one, subject)?;
             findings.lines.append(&mut one.lines);
+            findings.stopped.append(&mut one.stopped);
             findings.other_size |= one.other_size;
             let known = |found: &Found| findings.found.iter().any(|f| f.product.sku == found.product.sku);
             let first = one.found.into_iter().find(|found| !known(found));
@@ -398,6 +406,7 @@ fn take(findings: &mut Findings, outcome: SearchOutcome) {
     findings.no_match = hits.is_empty();
     findings.other_size = outcome.other_size && !hits.is_empty();
     findings.found = hits.into_iter().map(found).collect();
+    findings.stopped = outcome.stopped;
     let nearest: Vec<_> = if findings.no_match {
         mentions.into_iter().chain(outcome.alternatives).collect()
     } else {

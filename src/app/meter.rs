@@ -152,6 +152,7 @@ fn of_step(step: &Step) -> Vec<Telemetry> {
     let why = match intent {
         Intent::Refuse => Some(HonestNo::OutOfScope),
         Intent::Unclear => Some(HonestNo::NotUnderstood),
+        _ if !findings.stopped.is_empty() => Some(HonestNo::Recalled),
         _ if findings.no_match => Some(HonestNo::NotCarried),
         _ => None,
     };

@@ -3,6 +3,7 @@
 
 use super::lookup::{filters, required};
 use crate::dialog::constraint;
+use crate::domain::Product;
 use crate::store::{Catalog, Facet, Facets, Hit, SearchOutcome, SearchRequest, StoreError};
 use serde_json::{Value, json};
 
@@ -54,6 +55,10 @@ pub fn to_json(id: Option<Value>, outcome: &SearchOutcome) -> Value {
         "other_size": outcome.other_size,
         "alternatives": rows(&outcome.alternatives),
     });
+    if !outcome.stopped.is_empty() {
+        let row = |product: &Product| json!({"sku": product.sku, "title": product.label()});
+        told["stopped"] = outcome.stopped.iter().map(row).collect();
+    }
     if let Some(facets) = &outcome.facets {
         told["facets"] = json!(facets);
     }

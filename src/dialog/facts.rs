@@ -230,6 +230,7 @@ pub fn supported(findings: &Findings) -> Vec<Fact> {
             facts.extend(diets.iter().map(|word| dietary(product, word)));
         }
     }
+    facts.extend(findings.stopped.iter().map(title));
     for priced in &findings.lines {
         facts.push(number(u64::from(priced.line.quantity), "order"));
         let (lead, rest) = option_words(&priced.line.options);

@@ -115,6 +115,8 @@ pub struct Findings {
     /// nearest by kind.
     pub no_match: bool,
     pub alternatives: Vec<Found>,
+    /// What was asked for and must not be sold at the moment.
+    pub stopped: Vec<Product>,
     /// Some of the things that were named were not found.
     pub partly: bool,
     /// The alternatives are what there is without all that was required.
@@ -154,6 +156,7 @@ impl Findings {
             found: Vec::new(),
             no_match: false,
             alternatives: Vec::new(),
+            stopped: Vec::new(),
             partly: false,
             relaxed: false,
             other_size: false,

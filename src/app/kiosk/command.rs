@@ -2,6 +2,7 @@
 //! and those who do the work.
 
 use super::goods::Goods;
+use super::shelf::Good;
 use super::welcome::Welcome;
 use crate::app::talk::{self, Call};
 use crate::dialog::tool::Tool;
@@ -12,6 +13,7 @@ use crate::view::feedback::{Reason, Thumb};
 use crate::view::help;
 use crate::view::touch::Touch;
 use crate::view::{compare, for_you, list, maintenance, map, product, search};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// Which visit asked, and which of its questions it was. An answer of a visit before is
@@ -58,6 +60,10 @@ pub enum Event {
     Approached,
     /// A loudspeaker or a microphone came, or went.
     Plugged,
+    /// Prices, stock or products are other than they were.
+    CatalogChanged,
+    /// What a visit shows, as it is now.
+    Renewed(u64, Box<Renewal>),
 }
 
 /// What is told of a shopper who speaks.
@@ -95,6 +101,18 @@ pub enum Answer {
     UnknownCode,
     /// It could not be done; the words are for the shopper.
     Failed(String),
+}
+
+/// What is shown, as the catalog has it now.
+#[derive(Debug)]
+pub struct Renewal {
+    /// What there is of all that was asked for.
+    pub goods: BTreeMap<Sku, Good>,
+    /// What of the rest must not be sold, with its name.
+    pub stopped: Vec<(Sku, String)>,
+    pub list: list::Model,
+    /// The page of the product that is open.
+    pub product: Option<Box<product::Model>>,
 }
 
 /// A turn of the conversation.
@@ -139,6 +157,12 @@ pub enum Command {
         by: Option<i64>,
     },
     Browse(Ticket, Browse),
+    /// Looks up again what a visit shows, and the page of one product.
+    Renew {
+        visit: u64,
+        skus: Vec<Sku>,
+        product: Option<Sku>,
+    },
     FillSearch(String),
     /// To the shopper of this visit.
     Speak(u64, String),

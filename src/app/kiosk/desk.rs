@@ -6,7 +6,7 @@ use super::hands::Hands;
 use super::loudspeaker::{Loudspeaker, Told};
 use super::tally::{Act, Tally};
 use super::visit::{State, VOLUME};
-use super::{sensor, voice};
+use super::{printer, sensor, voice};
 use crate::app::assistant::{Assistant, Input, Parts};
 use crate::app::doctor::{self, Health};
 use crate::app::folders::Folders;
@@ -16,22 +16,20 @@ use crate::app::talk::trace::Trace;
 use crate::app::{line, service, speech_service};
 use crate::domain::turn::OrderLine;
 use crate::settings::Settings;
+use crate::store::Edition;
 use crate::sync::wire::event::{Dissatisfaction, Telemetry};
 use crate::view::feedback::{Reason, Thumb};
 use crate::view::maintenance;
 use crate::view::touch::Touch;
 use crate::view::window::Handle;
 use crate::voice::listener::ReferenceSlot;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use jiff::Timestamp;
 use sd_notify::NotifyState;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command as Process;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 
@@ -45,8 +43,6 @@ const WELCOME: Duration = Duration::from_secs(60);
 const WAITING: usize = 256;
 /// Look-ups at a time.
 const LOOKS: usize = 2;
-/// How long a printer may take.
-const PRINTING: Duration = Duration::from_secs(30);
 /// Most alerts that are acknowledged at once.
 const ALERTS: usize = 1000;
 
@@ -156,7 +152,7 @@ pub(super) async fn run(
     let mut asked = Some(asked);
     let mut failing: Option<Instant> = None;
     let (mut trace, mut tally) = (Trace::default(), Tally::default());
-    let mut to_head_office = None;
+    let (mut to_head_office, mut edition) = (None, None);
     loop {
         let event = tokio::select! {
             touch = touches.recv() => match touch {
@@ -214,7 +210,7 @@ pub(super) async fn run(
                         desk.open();
                     }
                 }
-                Event::Tick
+                if desk.has_changed(&mut edition) { Event::CatalogChanged } else { Event::Tick }
             }
         };
         desk.follow(&event, &state, &mut trace);
@@ -350,6 +346,17 @@ impl Desk {
         self.hands.as_ref()?.assistant.meter()
     }
 
+    /// Whether the catalog is another than `known`, which it becomes.
+    fn has_changed(&self, known: &mut Option<Edition>) -> bool {
+        let Some(hands) = &self.hands else { return false };
+        let now = tokio::task::block_in_place(|| hands.assistant.catalog().edition()).ok();
+        let changed = now.is_some() && known.is_some() && *known != now;
+        if now.is_some() {
+            *known = now;
+        }
+        changed
+    }
+
     /// What others than the visit need to know of an event.
     fn follow(&self, event: &Event, state: &State, trace: &mut Trace) {
         match event {
@@ -431,6 +438,14 @@ impl Desk {
                     let looked = spawn_blocking(move || hands.browse(ticket.visit, &browse)).await;
                     let answer = looked.unwrap_or_else(|_| Answer::Failed(BROKEN.into()));
                     let _ = events.send(Event::Answered(ticket, Box::new(answer))).await;
+                });
+            }
+            Command::Renew { visit, skus, product } => {
+                spawn_blocking(move || match hands.renew(visit, &skus, product.as_ref()) {
+                    Ok(renewal) => {
+                        let _ = events.blocking_send(Event::Renewed(visit, Box::new(renewal)));
+                    }
+                    Err(error) => tracing::error!(%error, "what is shown cannot be brought up to date"),
                 });
             }
             Command::FillSearch(text) => Handle.fill_search(text),
@@ -546,10 +561,7 @@ impl Desk {
         let runtime = tokio::runtime::Handle::current();
         Handle.printout(move |text| {
             runtime.spawn(async move {
-                let printed = match tokio::time::timeout(PRINTING, print(&command, &text)).await {
-                    Ok(printed) => printed,
-                    Err(_) => Err(anyhow::anyhow!("it took longer than {} s", PRINTING.as_secs())),
-                };
+                let printed = printer::print(&command, &text).await;
                 if let Err(error) = &printed {
                     tracing::error!(error = format!("{error:#}"), "the list could not be printed");
                 }
@@ -557,24 +569,6 @@ impl Desk {
             });
         });
     }
-}
-
-async fn print(command: &[String], text: &str) -> Result<()> {
-    let (program, arguments) = command.split_first().context("no printer program is set")?;
-    let mut child = Process::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("cannot start {program}"))?;
-    if let Some(mut input) = child.stdin.take() {
-        input.write_all(text.as_bytes()).await?;
-    }
-    let status = child.wait().await?;
-    anyhow::ensure!(status.success(), "{program} ended with {status}");
-    Ok(())
 }
 
 /// Memory that the process holds, in megabytes; 0 where the system does not say.

@@ -1,7 +1,7 @@
 //! Does what a visit asks for: turns of the conversation, and look-ups without one. Reads
 //! the catalog through the assistant; says nothing, shows nothing.
 
-use super::command::{Answer, Browse, Turned};
+use super::command::{Answer, Browse, Renewal, Turned};
 use super::floor::Floor;
 use super::goods::Goods;
 use super::shelf::{Good, Light};
@@ -158,6 +158,30 @@ impl Hands {
         (reading, self.assistant.shelves(None, |shelves| cards(shelves).collect()))
     }
 
+    /// What a visit shows, as the catalog has it now, with the page of one product.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub fn renew(&self, visit: u64, skus: &[Sku], open: Option<&Sku>) -> Result<Renewal, StoreError> {
+        let session = State::session(visit);
+        self.assistant.shelves(Some(&session), |shelves| {
+            let own = goods(shelves, all(shelves.catalog.products(skus)?));
+            let goods: BTreeMap<Sku, Good> =
+                own.into_iter().map(|good| (good.card.sku.clone(), good)).collect();
+            let listed = shelves.context.order.iter().map(|line| &line.sku);
+            let gone: BTreeSet<&Sku> =
+                skus.iter().chain(listed).filter(|sku| !goods.contains_key(*sku)).collect();
+            let mut stopped = Vec::new();
+            for sku in gone {
+                let product = shelves.catalog.stopped(sku)?;
+                stopped.extend(product.map(|product| (sku.clone(), product.label())));
+            }
+            let open = open.and_then(|sku| goods.get(sku)).map(|good| good.product.clone());
+            let product = open.map(|own| shown(shelves, own).map(Box::new)).transpose()?;
+            Ok(Renewal { goods, stopped, list: list(shelves, None)?, product })
+        })
+    }
+
     /// A look-up without a turn.
     #[must_use]
     pub fn browse(&self, visit: u64, browse: &Browse) -> Answer {
@@ -238,16 +262,26 @@ fn look(shelves: &Shelves<'_>, browse: &Browse) -> Result<Answer, StoreError> {
         }
         Browse::Product(sku) => match shelves.catalog.product(sku)? {
             Some(own) => Answer::Product(Box::new(shown(shelves, own)?)),
-            None => Answer::Failed("We do not have that any more.".into()),
+            None => Answer::Failed(match shelves.catalog.stopped(sku)? {
+                Some(own) => not_sold(&own),
+                None => "We do not have that any more.".into(),
+            }),
         },
         Browse::Scanned(code) => {
-            let own = match Gtin::parse(code) {
-                Ok(gtin) => shelves.catalog.by_gtin(gtin)?,
-                Err(_) => Sku::new(code).map(|sku| shelves.catalog.product(&sku)).transpose()?.flatten(),
+            let catalog = shelves.catalog;
+            let sku = || Sku::new(code);
+            let (own, stopped) = match Gtin::parse(code) {
+                Ok(gtin) => (catalog.by_gtin(gtin)?, catalog.stopped_by_gtin(gtin)?),
+                Err(_) => (
+                    sku().map(|sku| catalog.product(&sku)).transpose()?.flatten(),
+                    sku().map(|sku| catalog.stopped(&sku)).transpose()?.flatten(),
+                ),
             };
-            match own {
-                Some(own) => Answer::Product(Box::new(shown(shelves, own)?)),
-                None => Answer::UnknownCode,
+            match (own, stopped) {
+                // A code that another product has as well is that of what must not be sold, too.
+                (_, Some(own)) => Answer::Failed(not_sold(&own)),
+                (Some(own), None) => Answer::Product(Box::new(shown(shelves, own)?)),
+                (None, None) => Answer::UnknownCode,
             }
         }
         Browse::Suggest(text) => Answer::Suggestions(suggestions(shelves, text)?),
@@ -256,6 +290,10 @@ fn look(shelves: &Shelves<'_>, browse: &Browse) -> Result<Answer, StoreError> {
         Browse::ForYou => Answer::ForYou(for_you(shelves)?),
         Browse::Price(line) => Answer::Priced { line: line.clone(), total: price(shelves, line)? },
     })
+}
+
+fn not_sold(product: &Product) -> String {
+    format!("{} is not sold at the moment.", product.label())
 }
 
 fn price(shelves: &Shelves<'_>, line: &OrderLine) -> Result<Option<Cents>, StoreError> {

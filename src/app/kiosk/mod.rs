@@ -17,6 +17,10 @@ mod hands;
 #[cfg(test)]
 mod idle_tests;
 mod loudspeaker;
+mod printer;
+mod renewal;
+#[cfg(test)]
+mod renewal_tests;
 mod sensor;
 mod shelf;
 mod spoken;

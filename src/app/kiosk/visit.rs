@@ -44,12 +44,12 @@ pub struct Rules {
 
 /// A page that back leads to, as it was.
 #[derive(Debug, Clone)]
-struct Leaf {
-    page: Page,
-    goods: Goods,
-    product: Option<product::Model>,
-    compare: compare::Model,
-    map: map::Model,
+pub(super) struct Leaf {
+    pub(super) page: Page,
+    pub(super) goods: Goods,
+    pub(super) product: Option<product::Model>,
+    pub(super) compare: compare::Model,
+    pub(super) map: map::Model,
 }
 
 /// The visit.
@@ -64,7 +64,7 @@ pub struct State {
     pub(super) turn: u64,
     pub(super) last_touch: Duration,
     pub(super) now: Duration,
-    history: Vec<Leaf>,
+    pub(super) history: Vec<Leaf>,
     pub(super) goods: Goods,
     pub(super) order: Vec<OrderLine>,
     pub(super) compared: Vec<Sku>,
@@ -191,6 +191,9 @@ impl State {
             Event::Spoken { visit, spoken } if visit == self.visit => self.spoken(spoken),
             Event::Spoken { .. } | Event::Sounded { .. } => Vec::new(),
             Event::Plugged => vec![Command::Welcome],
+            Event::CatalogChanged => self.renew(),
+            Event::Renewed(visit, renewal) if visit == self.visit => self.renewed(*renewal),
+            Event::Renewed(..) => Vec::new(),
             Event::Checked(model) => {
                 let lock = self.screen.maintenance.gate;
                 self.screen.maintenance = crate::view::maintenance::Model { gate: lock, ..*model };
@@ -221,7 +224,7 @@ impl State {
     }
 
     /// For what turns no page that is awaited, and counts whatever is asked after it.
-    fn standing(&self) -> Ticket {
+    pub(super) fn standing(&self) -> Ticket {
         Ticket { visit: self.visit, turn: self.turn }
     }
 

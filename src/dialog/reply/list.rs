@@ -109,6 +109,10 @@ fn added(reply: &mut Reply, findings: &Findings) {
 const LISTED: usize = 5;
 
 fn reviewed(reply: &mut Reply, findings: &Findings, lead: &str) {
+    // All that is on it is stopped, which was said.
+    if findings.lines.is_empty() {
+        return;
+    }
     reply.say(lead);
     lines(reply, findings, &findings.lines);
     reply.say(".");
@@ -166,8 +170,9 @@ fn found<'a>(findings: &'a Findings, sku: &Sku) -> Option<&'a Found> {
 }
 
 fn name(reply: &mut Reply, findings: &Findings, sku: &Sku) {
-    match found(findings, sku) {
-        Some(found) => drop(reply.state(facts::title(&found.product))),
+    let stopped = findings.stopped.iter().find(|product| product.sku == *sku);
+    match found(findings, sku).map(|found| &found.product).or(stopped) {
+        Some(product) => drop(reply.state(facts::title(product))),
         None => drop(reply.say("something that we no longer have")),
     }
 }

@@ -39,8 +39,8 @@ impl Reply {
 
     /// Capitalises the start of each sentence, of menu names too.
     fn finish(mut self) -> Self {
-        self.text = sentence_case(&self.text);
-        self.speech = sentence_case(&self.speech);
+        self.text = sentence_case(self.text.trim_end());
+        self.speech = sentence_case(self.speech.trim_end());
         self
     }
 }
@@ -74,7 +74,11 @@ pub fn reply(findings: &Findings) -> Reply {
         noted(&mut reply, findings, note);
         return reply.finish();
     }
-    if findings.no_match && !matches!(findings.tool, Tool::Refuse { .. }) {
+    let is_refused = matches!(findings.tool, Tool::Refuse { .. });
+    if !is_refused && stopped(&mut reply, findings) {
+        return reply.finish();
+    }
+    if findings.no_match && !is_refused {
         not_carried(&mut reply, findings);
         return reply.finish();
     }
@@ -211,6 +215,29 @@ fn called(reply: &mut Reply, findings: &Findings) {
     }
 }
 
+/// "Ruby dragonfruit is not sold at the moment." True: there is nothing else to say. Why, is for
+/// the people of the store.
+fn stopped(reply: &mut Reply, findings: &Findings) -> bool {
+    for (index, product) in findings.stopped.iter().take(STOPS).enumerate() {
+        if index > 0 {
+            reply.say(" ");
+        }
+        reply.state(facts::title(product)).say(" is not sold at the moment.");
+    }
+    if findings.stopped.is_empty() {
+        return false;
+    }
+    if findings.no_match {
+        nearest(reply, findings);
+        return true;
+    }
+    if findings.found.is_empty() && findings.lines.is_empty() && findings.list.is_none() {
+        return true;
+    }
+    reply.say(" ");
+    false
+}
+
 fn not_carried(reply: &mut Reply, findings: &Findings) {
     reply.say(match findings.tool {
         Tool::NarrowProducts { .. } => "I found none like that.",
@@ -218,6 +245,10 @@ fn not_carried(reply: &mut Reply, findings: &Findings) {
         _ if findings.relaxed => "I found none of which that is known.",
         _ => "Sorry, we do not have that.",
     });
+    nearest(reply, findings);
+}
+
+fn nearest(reply: &mut Reply, findings: &Findings) {
     if let Some(nearest) = findings.alternatives.first() {
         let lead = if findings.relaxed {
             " Without all that you ask of it there is "
@@ -345,6 +376,9 @@ fn promoted(reply: &mut Reply, findings: &Findings) {
     }
     reply.say(".");
 }
+
+/// Most stopped products that are named one by one.
+const STOPS: usize = 3;
 
 /// Most offers told in one reply; the cards show more.
 const OFFERS: usize = 3;
