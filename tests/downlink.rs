@@ -4,19 +4,22 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/keys.rs"]
+mod keys;
 mod support;
 
 use aisle::store::Catalog;
 use aisle::sync::digest::Digest;
 use aisle::sync::ingest::{self, Ingest};
-use aisle::sync::keys::{Anchor, Key, KeyList, RoleKeys, chain, seal_list};
+use aisle::sync::keys::Anchor;
 use aisle::sync::pack::Limits;
 use aisle::sync::session::{Command, Event, Now, Outcome, Pace, Session, Setup, update};
-use aisle::sync::sign::{SecretKey, seal};
+use aisle::sync::sign::seal;
 use aisle::sync::topics::{Role, Site, Topic};
 use aisle::sync::wire::catalog::Manifest;
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use keys::secret;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,25 +30,8 @@ fn site() -> Site {
     Site { tenant: name("acme"), store: name("s042"), kiosk: name("k1"), group: name("north") }
 }
 
-fn secret(role: Role) -> SecretKey {
-    SecretKey::from_seed(&[role as u8 + 1; 32])
-}
-
 fn keys() -> Bytes {
-    let mut list = KeyList {
-        version: 1,
-        issued: "2026-11-01T00:00:00Z".parse().unwrap(),
-        expires: "2027-11-01T00:00:00Z".parse().unwrap(),
-        previous: None,
-        keys: BTreeMap::new(),
-        roles: BTreeMap::new(),
-    };
-    for role in Role::ALL {
-        let public = secret(role).public();
-        list.keys.insert(public.id(), Key { ed25519: public, not_after: None });
-        list.roles.insert(role, RoleKeys { keys: vec![public.id()], threshold: 1 });
-    }
-    chain(&[seal_list(&list, &site().tenant, &[&secret(Role::Root)]).unwrap()]).into()
+    keys::chain_of(&site().tenant).into()
 }
 
 fn sealed(manifest: &Manifest) -> Bytes {

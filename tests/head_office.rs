@@ -11,48 +11,29 @@ mod bundle;
 mod common;
 #[path = "common/ends.rs"]
 mod ends;
+#[path = "support/keys.rs"]
+mod keys;
 #[path = "common/line.rs"]
 mod line;
 
-use aisle::sync::keys::{Key, KeyList, RoleKeys, chain, seal_list};
 use aisle::sync::mqtt::Message;
 use aisle::sync::sign::{SecretKey, seal};
 use aisle::sync::topics::{Role, Topic};
+use aisle::sync::wire;
 use aisle::sync::wire::catalog::Manifest;
+use aisle::sync::wire::live::{Count, Counts, Price, Prices, Recall, Recalls};
 use broker::Broker;
 use bundle::{Content, header, product};
 use common::{Kiosk, models};
 use ends::{End, KIOSK};
 use jiff::{Timestamp, ToSpan};
+use keys::secret;
 use line::{Shop, collector, site, until};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-
-fn secret(role: Role) -> SecretKey {
-    SecretKey::from_seed(&[role as u8 + 1; 32])
-}
-
-fn keys() -> Vec<u8> {
-    let now = Timestamp::now();
-    let mut list = KeyList {
-        version: 1,
-        issued: now,
-        expires: now + 24.hours(),
-        previous: None,
-        keys: BTreeMap::new(),
-        roles: BTreeMap::new(),
-    };
-    for role in Role::ALL {
-        let public = secret(role).public();
-        list.keys.insert(public.id(), Key { ed25519: public, not_after: None });
-        list.roles.insert(role, RoleKeys { keys: vec![public.id()], threshold: 1 });
-    }
-    chain(&[seal_list(&list, &site().tenant, &[&secret(Role::Root)]).unwrap()])
-}
 
 fn content(round: u32) -> Content {
     let fruit = format!(r#"{{"sku":"FR-1","title":"Ruby dragonfruit","price_cents":{}}}"#, 300 + round);
@@ -91,6 +72,32 @@ impl Publisher {
     }
 }
 
+impl Publisher {
+    /// Sends a message about goods, signed as head office does.
+    async fn live<M: wire::Message>(&mut self, topic: Topic, message: &M) {
+        let sealed = seal(message, &topic, &site().tenant, &[&secret(Role::Live)]).unwrap();
+        self.retained(&topic, sealed).await;
+    }
+
+    async fn recalls(&mut self, version: u64, skus: &[&str]) {
+        let recall = Recall {
+            id: "r-1".parse().unwrap(),
+            skus: skus.iter().map(|name| sku(name)).collect(),
+            gtins: Vec::new(),
+            lot: None,
+            text: "The maker recalls it.".into(),
+            since: Timestamp::now(),
+        };
+        let items = if skus.is_empty() { Vec::new() } else { vec![recall] };
+        let recalls = Recalls { version, issued: Timestamp::now(), items: items.into() };
+        self.live(Topic::Recall { store: site().store }, &recalls).await;
+    }
+}
+
+fn sku(text: &str) -> aisle::domain::Sku {
+    aisle::domain::Sku::new(text).unwrap()
+}
+
 /// The program, as a shop runs it without a screen.
 struct Running {
     process: Child,
@@ -111,8 +118,12 @@ impl Running {
     }
 
     fn ask(&self, words: &str) -> Value {
+        self.ask_as(&json!({"text": words}))
+    }
+
+    fn ask_as(&self, question: &Value) -> Value {
         let mut stream = UnixStream::connect(&self.socket).unwrap();
-        writeln!(stream, "{}", json!({"text": words})).unwrap();
+        writeln!(stream, "{question}").unwrap();
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap()
@@ -165,7 +176,7 @@ async fn what_head_office_publishes_is_found_and_what_shoppers_do_is_counted() {
     let office = Shop::new();
     let collector = collector(&broker, &office, 1);
     let mut publisher = Publisher::new(&broker).await;
-    publisher.retained(&Topic::Keys, keys()).await;
+    publisher.retained(&Topic::Keys, keys::chain_of(&site().tenant)).await;
     publisher.publish(1, &content(1), &secret(Role::Catalog)).await;
     let kiosk = kiosk_of(&broker, broker.port);
     let running = Running::start(&kiosk);
@@ -193,6 +204,62 @@ async fn what_head_office_publishes_is_found_and_what_shoppers_do_is_counted() {
     until("the times are there", || count(&office, "latency") > 0 && count(&office, "started") == 2).await;
     running.is_there().await;
     assert_eq!(finds(&running), Some(302), "without anything being published anew");
+    running.stop();
+    collector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_price_a_count_and_a_recall_are_answered_at_once() {
+    let broker = Broker::start();
+    let office = Shop::new();
+    let collector = collector(&broker, &office, 1);
+    let mut publisher = Publisher::new(&broker).await;
+    publisher.retained(&Topic::Keys, keys::chain_of(&site().tenant)).await;
+    publisher.publish(1, &content(1), &secret(Role::Catalog)).await;
+    let kiosk = kiosk_of(&broker, broker.port);
+    let running = Running::start(&kiosk);
+    running.is_there().await;
+    until("the catalog is in use", || finds(&running) == Some(301)).await;
+    let (issued, store) = (Timestamp::now(), site().store);
+    let row = Price { sku: sku("FR-1"), price_cents: Some(249), promotion: None, as_of: None };
+    let prices = Prices { catalog: 1, version: 1, issued, rows: vec![row] };
+    publisher.live(Topic::Price { store: store.clone(), shard: 0 }, &prices).await;
+    until("the price is told", || finds(&running) == Some(249)).await;
+    let row = Count { sku: sku("FR-1"), stock: Some(4), availability: None, as_of: None };
+    let counts = Counts { catalog: 1, version: 1, issued, rows: vec![row] };
+    publisher.live(Topic::Stock { store, shard: 0 }, &counts).await;
+    let stock = || running.ask("do you have ruby dragonfruit in stock")["cards"][0]["stock"].as_u64();
+    until("the count is told", || stock() == Some(4)).await;
+
+    // A recall: not found, not put on a list, not sold from one, and said so.
+    let on_list = json!({"text": "add two ruby dragonfruit to my list", "session": "anna"});
+    assert_eq!(running.ask_as(&on_list)["order"][0]["sku"], "FR-1");
+    publisher.recalls(1, &["FR-1"]).await;
+    let stopped = "Ruby dragonfruit is not sold at the moment.";
+    let says = |words: &str| running.ask(words)["reply"].as_str().unwrap().to_owned();
+    until("it is stopped", || says("do you have ruby dragonfruit").starts_with(stopped)).await;
+    for words in
+        ["where is the ruby dragonfruit", "how much is ruby dragonfruit", "add ruby dragonfruit to my list"]
+    {
+        let answer = running.ask(words);
+        assert!(answer["reply"].as_str().unwrap().starts_with(stopped), "{answer}");
+        let cards = answer["cards"].as_array().unwrap();
+        assert!(cards.iter().all(|card| card["sku"] != "FR-1"), "{answer}");
+        assert!(answer["order"].as_array().unwrap().is_empty(), "{answer}");
+    }
+    let review = running.ask_as(&json!({"text": "what is on my list", "session": "anna"}));
+    assert_eq!(review["reply"], stopped);
+    let order = running.ask_as(&json!({"text": "that is all, thank you", "session": "anna"}));
+    assert!(!order["reply"].as_str().unwrap().contains("Your order"), "{order}");
+    until("head office sees that it is heeded", || office.fleet().iter().any(|kiosk| kiosk.recall == 1))
+        .await;
+    // Also after a restart without head office; and lifted.
+    running.stop();
+    let running = Running::start(&kiosk);
+    running.is_there().await;
+    assert!(running.ask("do you have ruby dragonfruit")["reply"].as_str().unwrap().starts_with(stopped));
+    publisher.recalls(2, &[]).await;
+    until("it is sold again, at its price", || finds(&running) == Some(249)).await;
     running.stop();
     collector.stop().await;
 }
