@@ -32,7 +32,7 @@ const ROOMS: [(&str, &[&str]); 32] = [
     ("ringbuf", &["voice/"]),
     ("sonora", &["voice/echo.rs"]),
     ("symphonia", &["voice/"]),
-    ("ureq", &["models/"]),
+    ("ureq", &["models/", "sync/webhook.rs"]),
     ("clap", &["app/cli.rs", "main.rs", "engines/bin/"]),
     ("sd_notify", &["app/"]),
     ("tokenizers", &["models/embedding.rs"]),

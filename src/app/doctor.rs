@@ -9,6 +9,7 @@ use crate::models::{ModelDir, Status, Tier};
 use crate::settings::Settings;
 use crate::store::Catalog;
 use crate::sync::topics::Site;
+use crate::sync::webhook::Webhook;
 use crate::voice::devices::SoundDevices;
 use crate::voice::espeak;
 use serde::Serialize;
@@ -75,6 +76,7 @@ pub fn standing(folders: &Folders, settings: &Settings) -> Vec<Check> {
     });
     checks.push(catalog(&folders.data));
     checks.push(head_office(&folders.data, settings));
+    checks.push(orders(settings));
     checks.extend(sound());
     checks
 }
@@ -200,6 +202,20 @@ fn head_office(data: &Path, settings: &Settings) -> Check {
             format!("{seen}, {dropped} were given up for want of room, {refused} were refused"),
             "let it reach head office, or raise sync.outbox_mb",
         ),
+    }
+}
+
+/// Nothing is posted: there is nothing to order.
+fn orders(settings: &Settings) -> Check {
+    const NAME: &str = "orders";
+    let own = &settings.orders;
+    match Webhook::open(&own.webhook, &own.webhook_token_file) {
+        Err(error) => Check::fault(NAME, error.to_string(), "mend that setting"),
+        Ok(Some(_)) => Check::good(NAME, format!("are posted to {}", own.webhook)),
+        Ok(None) if settings.sync.broker.is_empty() => {
+            Check::good(NAME, "nobody takes any (orders.webhook); lists are shown at the counter")
+        }
+        Ok(None) => Check::good(NAME, "head office is told of them"),
     }
 }
 

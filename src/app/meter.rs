@@ -65,6 +65,11 @@ impl Meter {
         let _ = self.waker.set(waker);
     }
 
+    /// Something for head office was written down by somebody else.
+    pub fn wake(&self) {
+        self.waker.get().into_iter().for_each(Waker::wake);
+    }
+
     /// Notes an event that happened now.
     pub fn tell<T: Told + Send + 'static>(&self, what: T) {
         let at = Timestamp::now();

@@ -20,6 +20,7 @@ pub mod meter;
 pub mod mirror;
 pub mod mouth;
 pub mod office;
+pub mod orders;
 pub mod overhear;
 pub mod pictures;
 pub mod reports;

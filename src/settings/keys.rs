@@ -244,6 +244,13 @@ settings! {
         /// Most of a catalog on its way down that is kept, in megabytes.
         staging_mb: u32 = 512, Between(16, 4096);
     }
+    /// Orders of what is made for the shopper. Head office is told of each where it has a broker.
+    orders: Orders {
+        /// The store's own program that takes them: each is posted as JSON to this address, such as http://127.0.0.1:8080/orders; empty: none.
+        webhook: String = String::new(), Chars(400);
+        /// File whose text it is told as a bearer token; empty: none.
+        webhook_token_file: String = String::new(), Chars(400);
+    }
     /// Head office itself: `aisle office` publishes to kiosks and collects what they tell. {name} in a file or user stands for office, or collect-1 for the first collector.
     office: Office {
         /// Folder of the keys, of what is published and of what was collected; empty takes office in the data folder.

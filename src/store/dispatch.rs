@@ -2,9 +2,9 @@
 //! to send from it, what head office refused, and what it is to be told of events that were
 //! dropped. Never holds a word of a shopper.
 
-use super::StoreError;
 use super::catalog::Catalog;
 use super::outbox::{self, Lane, NewEvent, Priority, grow};
+use super::{StoreError, orders};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 use uuid::Uuid;
@@ -60,6 +60,7 @@ impl Catalog {
             let mut count = tx.prepare_cached(sql)?;
             let (mut gone, mut freed) = (0, 0);
             for (id, why) in refused {
+                orders::refused(tx, *id)?;
                 let removed: Option<(i64, String, String)> = remove
                     .query_row([id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                     .optional()?;

@@ -5,9 +5,9 @@
 //! is full and it is the least important; how many were dropped is counted by kind, and told to
 //! head office by lane. Never holds a word of a shopper; never sends anything.
 
-use super::StoreError;
 use super::alerts::moment;
 use super::catalog::Catalog;
+use super::{StoreError, orders};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
@@ -142,6 +142,7 @@ impl Catalog {
             let mut statement = tx.prepare_cached("DELETE FROM outbox WHERE id = ?1 RETURNING cost")?;
             let mut gone = (0, 0);
             for id in ids {
+                orders::acknowledged(tx, *id)?;
                 let cost: Option<i64> = statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?;
                 gone = (gone.0 + usize::from(cost.is_some()), gone.1 + cost.unwrap_or_default());
             }

@@ -140,6 +140,8 @@ CREATE TABLE bundles (
 // What head office says between two bundles. Of prices and counts the newest value of each
 // product that a shard named; `current`: the shard's newest message names it still. `catalog`
 // and `version` are that message's. `revision.corrections` counts their changes too.
+// Orders, and who took them: head office (`office`), the store's own program (`store`);
+// NULL: not asked, or never will.
 const STEP_7: &str = "
 CREATE TABLE live_shards (
     what TEXT NOT NULL,
@@ -160,6 +162,19 @@ CREATE INDEX live_of_shard ON live (what, shard);
 CREATE TABLE recalls (
     position INTEGER PRIMARY KEY,
     body TEXT NOT NULL
+) STRICT;
+CREATE TABLE order_number (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    last INTEGER NOT NULL
+) STRICT;
+INSERT INTO order_number (id, last) VALUES (1, 0);
+CREATE TABLE orders (
+    id BLOB PRIMARY KEY,
+    number TEXT NOT NULL,
+    made_at TEXT NOT NULL,
+    body TEXT NOT NULL,
+    office INTEGER,
+    store INTEGER
 ) STRICT;
 ";
 

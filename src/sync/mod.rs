@@ -1,6 +1,6 @@
 //! Head office over MQTT: what passes between it and the kiosks, who may say it, how content
 //! is packed, and the connection itself. All but [`mqtt`], [`tls`], [`tell`], [`inventory`],
-//! [`uplink`] and [`ingest`] is pure: values in, values out.
+//! [`uplink`], [`ingest`] and [`webhook`] is pure: values in, values out.
 //!
 //! ```text
 //! topics    names of topics, and what a kiosk hears and writes
@@ -15,6 +15,7 @@
 //! tell      what happened, into the outbox
 //! inventory corrections and counts, with the events that tell of them
 //! uplink    the kiosk's end of the line: connection, pump and outbox together
+//! webhook   orders, to the store's own program
 //! ```
 //!
 //! # Topics
@@ -90,6 +91,7 @@ pub mod tell;
 pub mod tls;
 pub mod topics;
 pub mod uplink;
+pub mod webhook;
 pub mod wire;
 
 #[cfg(test)]

@@ -31,6 +31,16 @@ pub enum Printed {
     Failed,
 }
 
+/// What became of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    Sending,
+    /// It is taken, under this number.
+    Number(String),
+    /// Nobody took it: it is shown at the counter.
+    Counter,
+}
+
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Model {
     pub store: String,
@@ -45,6 +55,9 @@ pub struct Model {
     pub printable: bool,
     pub printed: Option<Printed>,
     pub undoable: bool,
+    /// Something on it can be ordered here.
+    pub orderable: bool,
+    pub sent: Option<Sent>,
 }
 
 impl Model {
@@ -77,7 +90,19 @@ pub(super) fn show(model: &Model, window: &ui::AppWindow, showing: &mut Showing<
     adapter.set_code_cut(!whole);
     adapter.set_printable(model.printable);
     adapter.set_undoable(model.undoable);
+    adapter.set_orderable(model.orderable);
     let words = &showing.words;
+    let (order, hint) = match &model.sent {
+        None => Default::default(),
+        Some(Sent::Sending) => (words.invoke_order_sending(), Default::default()),
+        Some(Sent::Number(number)) => {
+            (words.invoke_order_number(number.as_str().into()), words.invoke_order_taken())
+        }
+        Some(Sent::Counter) => (words.invoke_order_at_counter(), words.invoke_order_not_sent()),
+    };
+    adapter.set_order(order);
+    adapter.set_order_hint(hint);
+    adapter.set_order_taken(matches!(model.sent, Some(Sent::Number(_))));
     adapter.set_printed(match model.printed {
         None => Default::default(),
         Some(Printed::Printing) => words.invoke_printing(),

@@ -13,6 +13,7 @@ impl State {
         if is_latest {
             self.screen.chrome.busy = false;
         }
+        let mut commands = Vec::new();
         let speech = match &answer {
             Answer::Turn(turn) => Some(turn.speech.clone()),
             Answer::Failed(words) => Some(words.clone()),
@@ -27,14 +28,17 @@ impl State {
                     self.unsay();
                 }
                 self.order = order;
-                let printable = self.screen.list.printable;
+                let (printable, sent) = (self.screen.list.printable, self.screen.list.sent.take());
                 let before = std::mem::replace(&mut self.screen.list, std::mem::take(&mut turn.list));
-                self.screen.list.printable = printable;
+                (self.screen.list.printable, self.screen.list.sent) = (printable, sent);
                 // A printed list that changed is not the printed list.
                 self.screen.list.printed = before.printed.filter(|_| before.lines == self.screen.list.lines);
                 self.screen.chrome.pieces = self.screen.list.pieces();
                 if let Some(call) = turn.call {
                     self.screen.help.call = call;
+                }
+                if turn.confirmed {
+                    commands.extend(self.send_order());
                 }
                 if is_latest || !turn.by_words {
                     self.take_turn(*turn, changed);
@@ -97,7 +101,9 @@ impl State {
             _ => {}
         }
         self.refresh();
-        speech.map_or_else(Vec::new, |speech| self.answer_aloud(ticket.turn, speech, is_latest))
+        commands
+            .extend(speech.into_iter().flat_map(|speech| self.answer_aloud(ticket.turn, speech, is_latest)));
+        commands
     }
 
     /// Goes back from where words are typed or spoken, to where they were begun.

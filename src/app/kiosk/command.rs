@@ -60,6 +60,10 @@ pub enum Event {
     Approached,
     /// A loudspeaker or a microphone came, or went.
     Plugged,
+    /// The order of a visit is written down, under this number; `None`: it is not.
+    Placed(u64, Option<String>),
+    /// Somebody took the order of this number.
+    Taken(u64, String),
     /// Prices, stock or products are other than they were.
     CatalogChanged,
     /// What a visit shows, as it is now.
@@ -133,6 +137,8 @@ pub struct Turned {
     pub compared: Vec<compare::Column>,
     /// What became of a call for a person.
     pub call: Option<help::Call>,
+    /// The shopper is done with the list, and nothing is asked back.
+    pub confirmed: bool,
     /// How long its stages took.
     pub times: Timings,
 }
@@ -163,6 +169,8 @@ pub enum Command {
         skus: Vec<Sku>,
         product: Option<Sku>,
     },
+    /// Sends an order of this visit to those who make it.
+    Place(u64, Vec<OrderLine>),
     FillSearch(String),
     /// To the shopper of this visit.
     Speak(u64, String),

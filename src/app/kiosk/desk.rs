@@ -6,11 +6,12 @@ use super::hands::Hands;
 use super::loudspeaker::{Loudspeaker, Told};
 use super::tally::{Act, Tally};
 use super::visit::{State, VOLUME};
-use super::{printer, sensor, voice};
+use super::{ordering, printer, sensor, voice};
 use crate::app::assistant::{Assistant, Input, Parts};
 use crate::app::doctor::{self, Health};
 use crate::app::folders::Folders;
 use crate::app::meter::Meter;
+use crate::app::orders::Orders;
 use crate::app::talk::driver::Conversation;
 use crate::app::talk::trace::Trace;
 use crate::app::{line, service, speech_service};
@@ -281,7 +282,8 @@ impl Desk {
 
     /// Sets the hands to work.
     fn begin(&mut self, assistant: &Arc<Assistant>, mut asked: mpsc::Receiver<Job>) {
-        let hands = Hands { assistant: Arc::clone(assistant), settings: Arc::clone(&self.settings) };
+        let orders = Orders::start(assistant.shared_catalog(), &self.settings);
+        let hands = Hands { assistant: Arc::clone(assistant), settings: Arc::clone(&self.settings), orders };
         self.hands = Some(hands.clone());
         let (events, visit) = (self.events.clone(), Arc::clone(&self.visit));
         let turning = hands.clone();
@@ -448,6 +450,7 @@ impl Desk {
                     Err(error) => tracing::error!(%error, "what is shown cannot be brought up to date"),
                 });
             }
+            Command::Place(visit, lines) => drop(tokio::spawn(ordering::place(hands, visit, lines, events))),
             Command::FillSearch(text) => Handle.fill_search(text),
             Command::Speak(visit, text) => {
                 if let Some(loudspeaker) = &self.loudspeaker {

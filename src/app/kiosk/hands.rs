@@ -10,6 +10,7 @@ use super::welcome::Welcome;
 use crate::app::assistant::{Assistant, Input, Request};
 use crate::app::doctor::Check;
 use crate::app::lookup::{Shelves, filters};
+use crate::app::orders::{Orders, Placed};
 use crate::app::overhear::Glimpse;
 use crate::app::talk::{Reading, Said};
 use crate::dialog::constraint;
@@ -49,6 +50,8 @@ const NEW: i64 = 10;
 pub struct Hands {
     pub assistant: Arc<Assistant>,
     pub settings: Arc<Settings>,
+    /// Who takes orders, where somebody does.
+    pub orders: Option<Arc<Orders>>,
 }
 
 impl Hands {
@@ -70,6 +73,7 @@ impl Hands {
                 voice,
                 sound,
                 printable: !self.settings.screen.print_command.is_empty(),
+                orders: self.orders.is_some(),
                 categories: shelves.catalog.departments()?.into_iter().map(category).collect(),
                 offers: offers(shelves, OFFERED)?.into_iter().map(|good| good.card).collect(),
                 photos: shelves.catalog.photographs(PHOTOS)?,
@@ -122,6 +126,30 @@ impl Hands {
             (None, _) => Tool::ReviewList,
         };
         self.turn(visit, Input::Touch(Box::new(tool))).await
+    }
+
+    /// Places an order of lines of a visit's list; `None`: nobody takes any.
+    pub fn place(&self, visit: u64, lines: &[OrderLine]) -> Option<Placed> {
+        let orders = self.orders.as_ref()?;
+        let session = State::session(visit);
+        let placed = self.assistant.shelves(Some(&session), |shelves| {
+            let priced = lines.iter().map(|line| {
+                let product = shelves.catalog.product(&line.sku)?;
+                Ok((line.clone(), shelves.priced(line, product.as_ref()).unit_cents))
+            });
+            let priced: Vec<_> = priced.collect::<Result<_, StoreError>>()?;
+            orders.place(&priced, shelves.info.currency, shelves.now.timestamp())
+        });
+        match placed {
+            Ok(placed) => {
+                self.assistant.meter().iter().for_each(|meter| meter.wake());
+                Some(placed)
+            }
+            Err(error) => {
+                tracing::error!(%error, "an order is not placed");
+                None
+            }
+        }
     }
 
     /// How the engines do, for the maintenance page.
@@ -521,6 +549,7 @@ fn told(shelves: &Shelves<'_>, report: &TurnReport, by_words: bool) -> Result<Tu
         way,
         compared,
         call: None,
+        confirmed: report.tool.name == "confirm_list" && !asks && !shelves.context.order.is_empty(),
         times: report.timings_ms,
     })
 }

@@ -17,6 +17,9 @@ mod hands;
 #[cfg(test)]
 mod idle_tests;
 mod loudspeaker;
+mod ordering;
+#[cfg(test)]
+mod ordering_tests;
 mod printer;
 mod renewal;
 #[cfg(test)]

@@ -71,6 +71,7 @@ impl State {
 
         list.printable = self.screen.list.printable;
         list.question.clone_from(&self.screen.list.question);
+        list.sent.clone_from(&self.screen.list.sent);
         // A printed list that changed is not the printed list.
         list.printed = self.screen.list.printed.filter(|_| list.lines == self.screen.list.lines);
         self.screen.list = list;

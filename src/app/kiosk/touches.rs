@@ -202,6 +202,7 @@ impl State {
                 }
                 self.browse(Browse::Way { skus, title: String::new() })
             }
+            Touch::Confirmed if self.screen.list.orderable => self.call(Tool::ConfirmList),
             Touch::Confirmed => {
                 self.screen.feedback = feedback::Model::default();
                 self.go(Page::Feedback);

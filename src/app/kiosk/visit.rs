@@ -68,6 +68,9 @@ pub struct State {
     pub(super) goods: Goods,
     pub(super) order: Vec<OrderLine>,
     pub(super) compared: Vec<Sku>,
+    /// What was ordered in this visit, with its numbers in one, and since when it is on its way.
+    pub(super) sent: Vec<OrderLine>,
+    pub(super) sent_at: Option<Duration>,
     notice_until: Option<Duration>,
     pub(super) ends_at: Option<Duration>,
     /// When "start over" was asked about.
@@ -105,6 +108,8 @@ impl State {
             goods: Goods::default(),
             order: Vec::new(),
             compared: Vec::new(),
+            sent: Vec::new(),
+            sent_at: None,
             notice_until: None,
             ends_at: None,
             asked_at: None,
@@ -191,6 +196,9 @@ impl State {
             Event::Spoken { visit, spoken } if visit == self.visit => self.spoken(spoken),
             Event::Spoken { .. } | Event::Sounded { .. } => Vec::new(),
             Event::Plugged => vec![Command::Welcome],
+            Event::Placed(visit, number) if visit == self.visit => self.placed(number),
+            Event::Taken(visit, number) if visit == self.visit => self.taken(&number),
+            Event::Placed(..) | Event::Taken(..) => Vec::new(),
             Event::CatalogChanged => self.renew(),
             Event::Renewed(visit, renewal) if visit == self.visit => self.renewed(*renewal),
             Event::Renewed(..) => Vec::new(),
@@ -323,6 +331,8 @@ impl State {
         self.goods = Goods::default();
         self.order.clear();
         self.compared.clear();
+        self.sent.clear();
+        self.sent_at = None;
         self.notice_until = None;
         self.ends_at = None;
         self.asked_at = None;
@@ -364,6 +374,7 @@ impl State {
         if self.ends_at.is_some_and(|at| self.now >= at) {
             return self.end();
         }
+        self.await_taking();
         let page = self.screen.chrome.page;
         if self.screen.maintenance.gate == Lock::Barred {
             self.screen.maintenance.barred_seconds = self.gate.barred(self.now).map_or(0, seconds);
@@ -504,6 +515,7 @@ impl State {
         mark(self.screen.compare.columns.iter_mut().map(|column| &mut column.card), &self.order);
         mark(self.screen.for_you.rows.iter_mut().flat_map(|row| &mut row.cards), &self.order);
         mark(&mut self.screen.home.offers, &self.order);
+        self.screen.list.orderable = !self.unsent().is_empty();
     }
 }
 

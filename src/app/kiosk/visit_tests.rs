@@ -66,6 +66,7 @@ pub(super) fn turned(intent: Intent, by_words: bool, found: &[&str], pieces: u32
         way: None,
         compared: Vec::new(),
         call: None,
+        confirmed: false,
         times: Timings::default(),
     }))
 }

@@ -20,6 +20,8 @@ pub struct Welcome {
     /// It can speak.
     pub sound: bool,
     pub printable: bool,
+    /// Somebody takes orders.
+    pub orders: bool,
     pub categories: Vec<Category>,
     pub offers: Vec<Card>,
     /// Names of photographs for the attract page.

@@ -93,7 +93,7 @@ impl Reporter {
                 .flat_map(|own| own.engines().filter_map(engine).collect::<Vec<_>>())
                 .collect(),
             health: self.health(),
-            orders_open: 0,
+            orders_open: assistant.as_deref().map_or(0, open_orders),
             problem: course.problem.or(course.refused),
         }
     }
@@ -112,6 +112,10 @@ impl Reporter {
         // Plain values, which a panic elsewhere cannot break.
         self.course.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn open_orders(assistant: &Assistant) -> u32 {
+    u32::try_from(assistant.catalog().open_orders().unwrap_or(0)).unwrap_or(u32::MAX)
 }
 
 fn engine(own: &Engine) -> Option<EngineReport> {
