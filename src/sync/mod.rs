@@ -44,13 +44,18 @@
 //!
 //! *up* is from a kiosk to head office, *down* the other way, *within* from the store's point of
 //! sale to its kiosk. The broker lets a kiosk write below `k/{store}/{kiosk}/` only, and nobody
-//! but head office anywhere else; see [`topics::Site`].
+//! but head office anywhere else; see [`topics::Site`]. Besides these, head office sends itself a
+//! mark on `office/echo` to know when it has heard all that is retained; see
+//! [`topics::office_echo`].
 //!
 //! # Rules
 //! - **State goes down, not events.** Each message from head office holds all that counts now and
 //!   is retained: who was away for three days needs the last one of each topic and no queue.
 //!   Prices and counts are cumulative since a version of the catalog, split into shards by
-//!   [`wire::live::shard_of`]. An empty recall lifts all, an empty list of commands asks nothing.
+//!   [`wire::live::shard_of`]. A store has at least as many shards as its manifest says, and
+//!   more where they did not fit; then the shards that a product comes to are sent before the
+//!   one that it leaves, so for a moment it may stand in two. An empty recall lifts all, an
+//!   empty list of commands asks nothing.
 //! - **Signed** is what makes a kiosk do something: see [`sign`] for the envelope, [`keys`] for
 //!   who may sign, [`accept`] for what is refused as old, expired or replayed. The payload is the
 //!   header line (`envelope.json`), a line feed, and the body. `keys` holds a chain: all key

@@ -488,6 +488,26 @@ pub fn office_filter(tenant: &Name, line: Line, share: Option<&Name>) -> String 
     format!("{share}{ROOT}/{tenant}/k/+/+/{}", line.path())
 }
 
+/// What head office subscribes to in order to hear what stands in a store: all shards of its
+/// prices or counts, or its recalls. `None`: nothing of that kind is said to a store.
+#[must_use]
+pub fn standing_filter(tenant: &Name, store: &Name, kind: Kind) -> Option<String> {
+    let end = match kind {
+        Kind::Price => "price/+",
+        Kind::Stock => "stock/+",
+        Kind::Recall => "recall",
+        _ => return None,
+    };
+    Some(format!("{ROOT}/{tenant}/s/{store}/{end}"))
+}
+
+/// Where head office hears itself: what it sends there comes back behind all that the broker had
+/// for it before. Nobody else listens, and nothing is kept or signed there.
+#[must_use]
+pub fn office_echo(tenant: &Name) -> String {
+    format!("{ROOT}/{tenant}/office/echo")
+}
+
 #[cfg(test)]
 #[path = "topics_tests.rs"]
 mod tests;

@@ -133,6 +133,20 @@ fn head_office_hears_all_kiosks() {
 }
 
 #[test]
+fn head_office_hears_what_stands_in_a_store_and_itself_alone() {
+    let (tenant, store) = (name("acme"), name("s042"));
+    for topic in topics() {
+        let text = topic.text(&tenant);
+        let live = topic.kind().role() == Some(Role::Live);
+        let filter = standing_filter(&tenant, &store, topic.kind());
+        assert_eq!(filter.is_some_and(|filter| matches(&filter, &text)), live, "{text}");
+    }
+    let echo = office_echo(&tenant);
+    assert!(Topic::parse(&echo).is_err() && echo.starts_with("aisle/v1/acme/office/"));
+    assert!(!site().filters().iter().any(|filter| matches(filter, &echo)));
+}
+
+#[test]
 fn a_user_name_fits_a_certificate() {
     assert_eq!(site().user().unwrap(), "acme/k/s042/k1");
     let long = Site { store: name(&"s".repeat(32)), kiosk: name(&"k".repeat(32)), ..site() };

@@ -52,7 +52,7 @@ pub struct Manifest {
     #[serde(default)]
     #[schemars(length(max = 4))]
     pub files: Vec<File>,
-    /// Into how many shards prices and counts are split: 1, 2, 4 ... 64.
+    /// Into how many shards prices and counts are split at least: 1, 2, 4 ... 64.
     #[schemars(range(min = 1, max = 64))]
     pub shards: u8,
 }
