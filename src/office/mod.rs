@@ -10,7 +10,7 @@
 //! keyring   the keys that sign, and their lists
 //! content   a catalog file as rows         bundle    packed, with deltas and a manifest
 //! shelf     what was published             publish   to the broker, step by step
-//! files     files that appear whole or not at all
+//! line      the connection                 files     files that appear whole or not at all
 //! ```
 
 pub mod bundle;
@@ -19,6 +19,7 @@ pub mod content;
 pub mod files;
 mod filing;
 pub mod keyring;
+mod line;
 pub mod publish;
 pub mod shelf;
 pub mod status;

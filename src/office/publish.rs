@@ -5,37 +5,26 @@
 
 use super::bundle::Draft;
 use super::keyring::{Keyring, KeyringError};
+use super::line::{Line, LineError, keys, retained};
 use super::shelf::{Shelf, ShelfError};
-use crate::sync::mqtt::{self, Inbox, Link, Message, Options, Order, Problem, Refusal, Told};
+use crate::sync::digest::Digest;
+use crate::sync::mqtt::Options;
 use crate::sync::sign::{self, Ring, SignError};
 use crate::sync::topics::{Name, Role, Topic};
 use crate::sync::wire::catalog::{Chunk, Manifest};
 use bytes::Bytes;
 use jiff::Timestamp;
-use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::path::Path;
-use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
 
-/// Without any answer for so long it is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Messages that wait for the broker's answer at one time.
-const WINDOW: usize = 8;
 /// Chunks that are noted as sent together.
 const TOGETHER: usize = 32;
 
 /// Why it was not published, or not all of it. Asked again, it goes on.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    #[error("{}", for_office(.0))]
-    Problem(Problem),
-    #[error("the broker does not answer any more ({0}): publish again, and it goes on from here")]
-    Silent(String),
-    #[error("the broker does not take {topic}: {why}")]
-    Refused { topic: String, why: Refusal },
-    #[error("the broker does not give {topic}: {why}")]
-    Unheard { topic: String, why: Refusal },
+    #[error(transparent)]
+    Line(#[from] LineError),
     #[error("a chunk cannot be read ({0}): bring back a copy of the shelf, or move it away to begin anew")]
     Chunk(io::Error),
     #[error(transparent)]
@@ -44,17 +33,6 @@ pub enum PublishError {
     Keyring(#[from] KeyringError),
     #[error(transparent)]
     Sign(#[from] SignError),
-}
-
-/// The words are a kiosk's; the settings are head office's.
-fn for_office(problem: &Problem) -> String {
-    let text = match problem {
-        Problem::IdentityInUse => {
-            "somebody else is at the broker as head office: wait until it is done".into()
-        }
-        problem => problem.to_string(),
-    };
-    text.replace("sync.", "office.").replace("this kiosk's", "head office's")
 }
 
 /// What went over the line.
@@ -99,11 +77,11 @@ pub async fn publish(mut options: Options, what: Publishing<'_>) -> Result<Went,
     let topic = Topic::Manifest { group: group.clone() };
     options.subscriptions = vec![topic.text(&tenant)];
     let mut line = Line::open(options).await?;
-    line.send(&[()], |()| Ok(keys(&tenant, &chain)), |_| Ok(())).await?;
+    line.put(keys(&tenant, &chain)).await?;
     shelf.keys_arrived(&chain)?;
     // What is retained comes with the subscription, and so before this answer. Where it does not,
     // too much is sent at worst.
-    let there = line.heard.take();
+    let there = line.heard(&topic.text(&tenant)).cloned();
     let is_ours = there
         .as_ref()
         .is_some_and(|there| shelf.publications().iter().any(|publication| publication.sealed == *there));
@@ -163,12 +141,12 @@ pub async fn publish(mut options: Options, what: Publishing<'_>) -> Result<Went,
         sent?;
     }
 
-    let message = || retained(topic.text(&tenant), manifest.clone());
-    line.send(&[()], |()| Ok(message()), |()| Ok(())).await?;
+    line.put(retained(topic.text(&tenant), manifest)).await?;
     shelf.done()?;
 
     for digests in shelf.to_clear().chunks(TOGETHER) {
-        line.send(digests, |digest| Ok(retained(chunk_topic(*digest), Bytes::new())), |_| Ok(())).await?;
+        let message = |digest: &Digest| Ok(retained(chunk_topic(*digest), Bytes::new()));
+        line.send::<_, PublishError>(digests, message, |_| Ok(())).await?;
         shelf.cleared(digests)?;
         went.cleared += digests.len() as u64;
     }
@@ -184,17 +162,9 @@ pub async fn publish(mut options: Options, what: Publishing<'_>) -> Result<Went,
 pub async fn publish_keys(options: Options, ring: &Keyring) -> Result<(), PublishError> {
     let chain = ring.chain();
     let mut line = Line::open(options).await?;
-    line.send(&[()], |()| Ok(keys(ring.tenant(), &chain)), |()| Ok(())).await?;
+    line.put(keys(ring.tenant(), &chain)).await?;
     line.close().await;
     Ok(())
-}
-
-fn keys(tenant: &Name, chain: &[u8]) -> Message {
-    retained(Topic::Keys.text(tenant), chain.to_vec().into())
-}
-
-fn retained(topic: String, payload: Bytes) -> Message {
-    Message { topic, payload, retain: true, ..Message::default() }
 }
 
 /// The version of a manifest that one of head office's keys signed, whatever its time.
@@ -203,102 +173,4 @@ fn version(payload: &[u8], topic: &Topic, ring: &Keyring) -> Option<u64> {
     let keys = Ring { role: Role::Catalog.name(), keys: rows.map(|row| row.public).collect(), threshold: 1 };
     let manifest: Manifest = sign::open(payload, topic, ring.tenant(), &keys).ok()?.read().ok()?;
     Some(manifest.version)
-}
-
-/// Head office's end of the connection, for as long as one publishing takes.
-struct Line {
-    link: Link,
-    inbox: Inbox,
-    /// What came last on the topic that is listened to.
-    heard: Option<Bytes>,
-    is_up: bool,
-    trouble: String,
-    next: u64,
-}
-
-impl Line {
-    /// Connects; the first thing that goes wrong ends it.
-    async fn open(options: Options) -> Result<Self, PublishError> {
-        let (link, inbox) = mqtt::open(options);
-        let trouble = "it never did".to_owned();
-        let mut line = Self { link, inbox, heard: None, is_up: false, trouble, next: 1 };
-        let until = Instant::now() + PATIENCE;
-        while !line.is_up {
-            match line.told(until).await? {
-                Told::Down { why, .. } => return Err(PublishError::Problem(why)),
-                told => line.note(told)?,
-            }
-        }
-        Ok(line)
-    }
-
-    async fn told(&mut self, until: Instant) -> Result<Told, PublishError> {
-        let told = timeout_at(until, self.inbox.next()).await.ok().flatten();
-        told.ok_or_else(|| PublishError::Silent(self.trouble.clone()))
-    }
-
-    /// What is told besides answers.
-    fn note(&mut self, told: Told) -> Result<(), PublishError> {
-        match told {
-            Told::Up { .. } => self.is_up = true,
-            Told::Down { why: why @ (Problem::Denied | Problem::IdentityInUse), .. } => {
-                return Err(PublishError::Problem(why));
-            }
-            Told::Down { why, .. } => (self.is_up, self.trouble) = (false, for_office(&why)),
-            Told::Arrived(arrival) => {
-                self.heard = Some(arrival.payload).filter(|payload| !payload.is_empty())
-            }
-            Told::SubscribeRefused { filter, why } => {
-                return Err(PublishError::Unheard { topic: filter, why });
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Sends a message for each of `all` and waits until the broker has every one of them, over
-    /// as many connections as it takes; `arrived` is called for each.
-    async fn send<T>(
-        &mut self,
-        all: &[T],
-        message: impl Fn(&T) -> Result<Message, PublishError>,
-        mut arrived: impl FnMut(&T) -> Result<(), PublishError>,
-    ) -> Result<(), PublishError> {
-        let first = self.next;
-        self.next += all.len() as u64;
-        let mut waiting: VecDeque<u64> = (first..self.next).collect();
-        let mut open: BTreeSet<u64> = BTreeSet::new();
-        let of = |id: u64| usize::try_from(id - first).ok().and_then(|at| all.get(at));
-        let mut until = Instant::now() + PATIENCE;
-        while !(waiting.is_empty() && open.is_empty()) {
-            while self.is_up && open.len() < WINDOW {
-                let Some((id, one)) = waiting.front().and_then(|id| Some((*id, of(*id)?))) else { break };
-                if self.link.try_send(Order::Publish(id, message(one)?)).is_err() {
-                    break;
-                }
-                waiting.pop_front();
-                open.insert(id);
-            }
-            match self.told(until).await? {
-                Told::Published { id } if open.remove(&id) => {
-                    until = Instant::now() + PATIENCE;
-                    of(id).map_or(Ok(()), &mut arrived)?;
-                }
-                Told::Refused { id, why } if open.remove(&id) => {
-                    if why.is_lasting() {
-                        let topic = of(id).map(&message).transpose()?.map(|message| message.topic);
-                        return Err(PublishError::Refused { topic: topic.unwrap_or_default(), why });
-                    }
-                    waiting.push_back(id);
-                }
-                told => self.note(told)?,
-            }
-        }
-        Ok(())
-    }
-
-    async fn close(mut self) {
-        let _ = self.link.send(Order::Stop).await;
-        while self.inbox.next().await.is_some() {}
-    }
 }
