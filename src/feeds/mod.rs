@@ -5,7 +5,7 @@
 //!
 //! [`open`] tells the format by the content: Aisle's own, Google Merchant
 //! Center's as a table or XML, schema.org's JSON-LD; anything else that has rows
-//! needs a [`Mapping`].
+//! needs a [`Mapping`]. [`rows`] reads tables that are no catalog.
 
 mod foreign;
 mod google;
@@ -19,6 +19,7 @@ mod notes;
 mod pack;
 mod plain;
 mod price;
+pub mod rows;
 mod source;
 mod table;
 mod words;
@@ -26,6 +27,7 @@ mod words;
 pub use foreign::{Freshness, Options};
 pub use mapping::{Mapping, MappingError};
 pub use native::NativeFeed;
+pub(crate) use words::availability;
 
 use crate::store::{Feed, FeedError};
 use foreign::{Foreign, Origin};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// Google's `availability` and schema.org's ItemAvailability, in any spelling:
 /// `in_stock`, `in stock`, `https://schema.org/InStock`.
-pub(super) fn availability(text: &str) -> Option<Availability> {
+pub(crate) fn availability(text: &str) -> Option<Availability> {
     let name = text.trim().rsplit(['/', '#']).next().unwrap_or_default();
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
     match name.to_ascii_lowercase().as_str() {
