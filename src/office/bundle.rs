@@ -228,7 +228,7 @@ fn whole_and_deltas(
 }
 
 /// Reads a content that was published before.
-fn read(
+pub(super) fn read(
     shelf: &Shelf,
     base: &Manifest,
     take: impl FnMut(Line) -> Result<(), PackError>,

@@ -374,7 +374,7 @@ fn split(chain: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// Whole seconds: what people read.
-pub(super) fn whole(now: Timestamp) -> Timestamp {
+pub fn whole(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 

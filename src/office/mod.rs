@@ -10,6 +10,7 @@
 //! keyring   the keys that sign, and their lists
 //! content   a catalog file as rows         bundle    packed, with deltas and a manifest
 //! shelf     what was published             publish   to the broker, step by step
+//! live      prices, counts and recalls between two catalogs
 //! line      the connection                 files     files that appear whole or not at all
 //! ```
 
@@ -20,6 +21,7 @@ pub mod files;
 mod filing;
 pub mod keyring;
 mod line;
+pub mod live;
 pub mod publish;
 pub mod shelf;
 pub mod status;

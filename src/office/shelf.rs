@@ -129,6 +129,13 @@ impl Shelf {
         self.publications.first()
     }
 
+    /// What the broker has had, newest first: without what was written down and not yet sent.
+    #[must_use]
+    pub fn published(&self) -> &[Publication] {
+        let waiting = self.publications.iter().take_while(|own| own.manifest.version > self.sent.done);
+        self.publications.get(waiting.count()..).unwrap_or_default()
+    }
+
     /// Whether the broker has the newest manifest, and this key chain.
     #[must_use]
     pub fn is_done(&self, chain: &[u8]) -> bool {
