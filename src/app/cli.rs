@@ -1,6 +1,6 @@
 //! The command line: what may be asked of `aisle`. Parsing only.
 
-use crate::domain::{AsOf, Cents, moment, money};
+use crate::domain::{AsOf, Cents, Gtin, Sku, moment, money};
 use crate::office::keyring::{GRACE_DAYS, LIST_DAYS};
 use crate::sync::topics::{Name, Role};
 use clap::{Args, Parser, Subcommand};
@@ -266,6 +266,23 @@ pub enum OfficeCommand {
     Keys(Keys),
     /// Publish a catalog to a group of stores.
     Publish(Publish),
+    /// What stores must not sell now.
+    #[command(subcommand)]
+    Recall(Recall),
+    /// Send prices to stores, over those of their catalog.
+    Price(Sheet),
+    /// Send counts to stores, over those of their catalog.
+    Stock(Sheet),
+    /// Send prices, counts and recalls that stand once more where the broker lacks them, or
+    /// another key signed them.
+    Resend {
+        /// A store (default: all that anything was sent to); may be given more than once.
+        #[arg(long, value_name = "STORE", value_delimiter = ',')]
+        store: Vec<Name>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Write down what kiosks tell, until it is stopped.
     Collect {
         /// Which collector this is: it comes to the broker as collect-1, collect-2 and so on.
@@ -349,6 +366,105 @@ pub struct Publish {
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Which stores are meant.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Stores {
+    /// A store; may be given more than once.
+    #[arg(long, value_name = "STORE", value_delimiter = ',')]
+    pub store: Vec<Name>,
+    /// All stores that head office has heard of or sent anything to.
+    #[arg(long)]
+    pub all_stores: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Recall {
+    /// Stop the sale of products.
+    Add(RecallAdd),
+    /// Let products be sold again.
+    Lift {
+        /// The recall's name, as `aisle office recall list` shows it.
+        id: Name,
+        /// A store (default: all where it stands); may be given more than once.
+        #[arg(long, value_name = "STORE", value_delimiter = ',')]
+        store: Vec<Name>,
+        /// Say what would be sent, and connect to nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The recalls that stand, as they were last sent from here.
+    List {
+        /// A store (default: all); may be given more than once.
+        #[arg(long, value_name = "STORE", value_delimiter = ',')]
+        store: Vec<Name>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct RecallAdd {
+    /// A name for it: 1 to 32 of a-z, 0-9, - and _.
+    pub id: Name,
+    #[command(flatten)]
+    pub stores: Stores,
+    /// A product, by its number in the catalog; may be given more than once.
+    #[arg(long, value_parser = sku, required_unless_present = "gtin")]
+    pub sku: Vec<Sku>,
+    /// A product, by the number under its bar code; may be given more than once.
+    #[arg(long, value_parser = Gtin::parse)]
+    pub gtin: Vec<Gtin>,
+    /// Which lot, as the label writes it, for the people of the store: the product is stopped as
+    /// a whole.
+    #[arg(long)]
+    pub lot: Option<String>,
+    /// Why, for the people of the store.
+    #[arg(long)]
+    pub text: String,
+    /// Take the place of a recall of this name that says something else.
+    #[arg(long)]
+    pub replace: bool,
+    /// Say what would be sent, and connect to nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Sheet {
+    /// One product a row, CSV, TSV or JSON lines, with the columns sku and as_of; of prices also
+    /// price or price_cents, and promotion_price (or promotion_price_cents), promotion_from,
+    /// promotion_until and promotion_label; of counts also stock and availability. What nobody
+    /// knows is "unknown". If one row is bad, nothing is sent.
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub stores: Stores,
+    /// Group whose catalog the stores carry (default: as last time, else all).
+    #[arg(long)]
+    pub group: Option<Name>,
+    /// When rows were last sure that do not say it: "now", an RFC 3339 time or a date (default:
+    /// when the file was last changed).
+    #[arg(long, value_name = "TIME", value_parser = as_of)]
+    pub as_of: Option<AsOf>,
+    /// Say what would be sent, and connect to nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn sku(text: &str) -> Result<Sku, String> {
+    Sku::new(text).ok_or_else(|| format!("write 1 to {} visible characters", Sku::MAX_CHARS))
 }
 
 fn days() -> clap::builder::RangedU64ValueParser<u32> {

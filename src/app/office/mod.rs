@@ -3,7 +3,10 @@
 
 mod collect;
 mod keys;
+mod live;
 mod publish;
+mod recall;
+mod sheet;
 
 use super::broker::{self, BrokerError};
 use super::cli::{Office, OfficeCommand};
@@ -61,6 +64,10 @@ pub fn run(arguments: Office, folders: &Folders, settings: &Settings) -> Result<
     match arguments.command {
         OfficeCommand::Keys(command) => print(&keys::run(command, &place)?)?,
         OfficeCommand::Publish(arguments) => print(&publish::run(&arguments, &place, settings)?)?,
+        OfficeCommand::Recall(command) => print(&recall::run(command, &place)?)?,
+        OfficeCommand::Price(arguments) => print(&sheet::prices(&arguments, &place, settings)?)?,
+        OfficeCommand::Stock(arguments) => print(&sheet::counts(&arguments, &place, settings)?)?,
+        OfficeCommand::Resend { store, json } => print(&live::resend(store, json, &place)?)?,
         OfficeCommand::Collect { number } => collect::run(number, &place)?,
         OfficeCommand::Status { json, watch } => collect::status(&place, json, watch)?,
     }
