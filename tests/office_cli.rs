@@ -8,6 +8,8 @@ mod broker;
 #[path = "support/bundle.rs"]
 mod bundle;
 mod common;
+#[path = "common/desk.rs"]
+mod desk;
 #[path = "common/ends.rs"]
 mod ends;
 #[path = "common/wire.rs"]
@@ -28,6 +30,7 @@ use broker::Broker;
 use bundle::{ingest, root_of};
 use bytes::Bytes;
 use common::{Kiosk as Office, text};
+use desk::{office, set};
 use ends::{End, KIOSK, PATIENCE, kiosk_options, office_options};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -44,31 +47,6 @@ use wire::{Fault, Wire};
 fn site() -> Site {
     let name = |text: &str| text.parse().unwrap();
     Site { tenant: name("acme"), store: name("s042"), kiosk: name("k1"), group: name("all") }
-}
-
-/// Head office's settings for a broker at `port`.
-fn set(office: &Office, broker: &Broker, port: u16) {
-    for name in ["office", "collect-1"] {
-        let identity = broker.identity(&format!("acme/{name}"));
-        fs::copy(identity.certificate, office.data.path().join(format!("{name}.pem"))).unwrap();
-        fs::copy(identity.key, office.data.path().join(format!("{name}.key"))).unwrap();
-    }
-    let here = office.data.path().display();
-    let settings = format!(
-        "[office]\nbroker = \"127.0.0.1:{port}\"\ntenant = \"acme\"\nca = {:?}\n\
-         certificate = \"{here}/{{name}}.pem\"\nkey = \"{here}/{{name}}.key\"\n",
-        broker.ca()
-    );
-    fs::write(office.data.path().join("aisle.toml"), settings).unwrap();
-}
-
-/// With keys.
-fn office(broker: &Broker) -> Office {
-    let office = Office::empty();
-    set(&office, broker, broker.port);
-    let output = office.run(&["office", "keys", "init"]);
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    office
 }
 
 /// Rows that do not compress, so that there are several chunks; of `rows`, the first five differ

@@ -1,0 +1,32 @@
+//! Head office's folder and settings for a broker of the test's own.
+
+#![allow(dead_code)] // Each test file uses its own part.
+
+use super::broker::Broker;
+use super::common::{Kiosk as Office, text};
+use std::fs;
+
+/// Head office's settings for a broker at `port`.
+pub fn set(office: &Office, broker: &Broker, port: u16) {
+    for name in ["office", "collect-1"] {
+        let identity = broker.identity(&format!("acme/{name}"));
+        fs::copy(identity.certificate, office.data.path().join(format!("{name}.pem"))).unwrap();
+        fs::copy(identity.key, office.data.path().join(format!("{name}.key"))).unwrap();
+    }
+    let here = office.data.path().display();
+    let settings = format!(
+        "[office]\nbroker = \"127.0.0.1:{port}\"\ntenant = \"acme\"\nca = {:?}\n\
+         certificate = \"{here}/{{name}}.pem\"\nkey = \"{here}/{{name}}.key\"\n",
+        broker.ca()
+    );
+    fs::write(office.data.path().join("aisle.toml"), settings).unwrap();
+}
+
+/// With keys.
+pub fn office(broker: &Broker) -> Office {
+    let office = Office::empty();
+    set(&office, broker, broker.port);
+    let output = office.run(&["office", "keys", "init"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    office
+}
