@@ -95,18 +95,17 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 None => service::default_socket(variable)?,
             };
             if !arguments.headless {
-                return kiosk::run(folders, settings, socket).map(|()| ExitCode::SUCCESS);
+                return kiosk::run(folders, settings, socket);
             }
             let parts = Parts { hearing: true, speaking: true };
             let assistant = Arc::new(Assistant::open(&folders, settings.clone(), parts)?);
             block_on(async {
                 speech_service::start(&assistant, &settings);
-                let line = line::start(&assistant, &folders.data, &settings);
-                let served = service::run(assistant, &socket, || true).await;
-                line.stop().await;
-                served
+                let line = line::start(&assistant, &folders, &settings);
+                let served = service::run(assistant, &socket, || true, line.stop_asked()).await;
+                let code = line.stop().await;
+                served.map(|()| code)
             })
-            .map(|()| ExitCode::SUCCESS)
         }
         Command::Office(arguments) => office::run(arguments, &folders, &settings),
         Command::Doctor(arguments) => {

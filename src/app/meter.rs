@@ -65,8 +65,8 @@ impl Meter {
         let _ = self.waker.set(waker);
     }
 
-    /// Something for head office was written down by somebody else.
-    pub fn wake(&self) {
+    /// Says that somebody else put something into the outbox.
+    pub(super) fn wake(&self) {
         self.waker.get().into_iter().for_each(Waker::wake);
     }
 

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use sd_notify::NotifyState;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -23,12 +24,17 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 /// How often new products are looked for that await their vectors.
 const EMBED_EVERY: Duration = Duration::from_secs(60);
 
-/// Runs until SIGTERM or SIGINT. The watchdog is told that all is well while turns are
-/// answered and `alive` says that the rest is.
+/// Runs until SIGTERM, SIGINT or the end of `stop`. The watchdog is told that all is well while
+/// turns are answered and `alive` says that the rest is.
 ///
 /// # Errors
 /// The socket cannot be made, or a signal handler not installed.
-pub async fn run(assistant: Arc<Assistant>, socket: &Path, alive: impl Fn() -> bool) -> Result<()> {
+pub async fn run(
+    assistant: Arc<Assistant>,
+    socket: &Path,
+    alive: impl Fn() -> bool,
+    stop: impl Future<Output = ()>,
+) -> Result<()> {
     let listener = listen(socket).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -47,10 +53,12 @@ pub async fn run(assistant: Arc<Assistant>, socket: &Path, alive: impl Fn() -> b
     let mut reconciling = tokio::time::interval(RECONCILE_EVERY);
     reconciling.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let clients = Arc::new(Semaphore::new(CLIENTS));
+    let mut stop = pin!(stop);
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
+            () = &mut stop => break,
             _ = heartbeat.tick() => {
                 // A beat is a whole turn through rules and catalog: a hung store
                 // stops the beats, and systemd restarts the kiosk.

@@ -243,6 +243,8 @@ settings! {
         outbox_mb: u32 = 32, Between(1, 1024);
         /// Most of a catalog on its way down that is kept, in megabytes.
         staging_mb: u32 = 512, Between(16, 4096);
+        /// Whether head office may restart the machine by a command; the system must let Aisle's user do it, see README.
+        allow_reboot: bool = false, Any;
     }
     /// Orders of what is made for the shopper. Head office is told of each where it has a broker.
     orders: Orders {

@@ -10,6 +10,7 @@
 //! root      canonical rows, one digest  pack     chunks and snapshots
 //! delta     changed rows                plan     the cheapest way to the newest bundle
 //! session   a catalog on its way down   ingest   what it asks of the store
+//! commands  what head office asks of this kiosk, each once
 //! pump      which events go next        batch    what a batch of them looks like
 //! mqtt      the connection              tls      who the broker must be, and who one is
 //! tell      what happened, into the outbox
@@ -62,6 +63,9 @@
 //!   lists, each sealed like this, oldest first, with a line feed between two.
 //! - **A chunk** is raw bytes. Its topic is its SHA-256, which a signed manifest names; chunks
 //!   that no manifest names any more are cleared. See [`pack`] and [`delta`] for what they hold.
+//! - **A command** is done once, by its id: what was begun is written down before, what came of it
+//!   together with what head office is told. It is not begun after its end, and leaves the list
+//!   once it is answered; see [`commands`].
 //! - **Nothing goes up without being acknowledged end to end.** Batches come from the outbox of
 //!   `state.db`; head office answers with the ids of the events that it has written down, and
 //!   only then are they forgotten. An event that comes twice has the same id and counts once.
@@ -81,6 +85,7 @@ pub use crate::domain::digest;
 
 pub mod accept;
 mod batch;
+pub mod commands;
 pub mod delta;
 pub mod ingest;
 pub mod inventory;

@@ -250,6 +250,7 @@ pub fn report(outbox: Backlog) -> Report {
         since: Timestamp::now(),
         at: Timestamp::now(),
         program: "0.1.0".parse().unwrap(),
+        group: None,
         format: 1,
         catalog: None,
         keys: 0,

@@ -28,6 +28,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use sd_notify::NotifyState;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -119,7 +120,7 @@ pub(super) async fn run(
     folders: Folders,
     settings: Settings,
     socket: PathBuf,
-) -> Result<()> {
+) -> Result<ExitCode> {
     let started = Instant::now();
     let (events, mut happened) = mpsc::channel(WAITING);
     let (opened, mut opening) = mpsc::channel(1);
@@ -169,11 +170,13 @@ pub(super) async fn run(
                     if let Some(asked) = asked.take() {
                         desk.begin(&assistant, asked);
                         speech_service::start(&assistant, &desk.settings);
-                        to_head_office = Some(line::start(&assistant, &desk.folders.data, &desk.settings));
+                        let line = line::start(&assistant, &desk.folders, &desk.settings);
+                        let stop = line.stop_asked();
+                        to_head_office = Some(line);
                         let (assistant, socket, served) = (Arc::clone(&assistant), socket.clone(), served.clone());
                         let pulse = pulse.clone();
                         tokio::spawn(async move {
-                            let done = service::run(assistant, &socket, move || pulse.is_alive()).await;
+                            let done = service::run(assistant, &socket, move || pulse.is_alive(), stop).await;
                             let _ = served.send(done).await;
                         });
                     }
@@ -188,7 +191,10 @@ pub(super) async fn run(
                     Event::CatalogFailed
                 }
             },
-            Some(done) = serving.recv() => return done,
+            Some(done) = serving.recv() => {
+                done?;
+                break;
+            }
             _ = refresh.tick() => {
                 if desk.hands.is_some() {
                     desk.perform(vec![Command::Welcome], &state).await;
@@ -238,9 +244,10 @@ pub(super) async fn run(
     }
     // Its program goes with it.
     sensor.abort();
-    if let Some(line) = to_head_office {
-        line.stop().await;
-    }
+    let code = match to_head_office {
+        Some(line) => line.stop().await,
+        None => ExitCode::SUCCESS,
+    };
     if let Some(hands) = &desk.hands {
         for engine in hands.assistant.engines() {
             engine.stop().await;
@@ -250,7 +257,7 @@ pub(super) async fn run(
         // Ours: the service made it.
         let _ = std::fs::remove_file(socket);
     }
-    Ok(())
+    Ok(code)
 }
 
 impl Desk {

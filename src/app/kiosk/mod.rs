@@ -44,6 +44,7 @@ use crate::view::touch::Touch;
 use crate::view::window::{self, Brand, Handle, Window};
 use anyhow::{Context, Result, anyhow};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -57,11 +58,11 @@ const GRAPHICS: &str = "/dev/dri";
 /// How long work that is under way may hold up the end.
 const LEAVE: Duration = Duration::from_secs(3);
 
-/// Runs the kiosk until its window is closed or a signal ends it.
+/// Runs the kiosk until its window is closed or a signal ends it; with what the program ends.
 ///
 /// # Errors
 /// There is no display, or another kiosk runs with the same data.
-pub fn run(folders: Folders, settings: Settings, socket: PathBuf) -> Result<()> {
+pub fn run(folders: Folders, settings: Settings, socket: PathBuf) -> Result<ExitCode> {
     hush_panics();
     let screen = &settings.screen;
     let named = |name: &str| (name != "auto").then(|| name.to_owned());

@@ -2,12 +2,13 @@
 //! orders to the connection and its work to the thread that writes; tells what came of it.
 //! Decides nothing, and never waits for the disk.
 
+use super::commands::Ports;
 use super::report::Reporter;
 use crate::app::meter::Meter;
 use crate::sync::ingest::{self, Ingest};
 use crate::sync::mqtt::{Arrival, Link, Order, Told};
 use crate::sync::session::{Command, Event, Now, Outcome, Session, update};
-use crate::sync::topics::{Site, Topic};
+use crate::sync::topics::{Line, Site, Topic};
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::future::pending;
@@ -28,6 +29,7 @@ pub(super) struct Down {
     links: watch::Receiver<Option<Link>>,
     meter: Arc<Meter>,
     reporter: Arc<Reporter>,
+    commands: Ports,
     began: Instant,
     /// What the connection is asked next, and the disk.
     orders: VecDeque<Order>,
@@ -41,11 +43,13 @@ impl Down {
         links: watch::Receiver<Option<Link>>,
         meter: Arc<Meter>,
         reporter: Arc<Reporter>,
+        commands: Ports,
     ) -> Self {
         let began = Instant::now();
         reporter.stands(&session);
+        commands.stands(&session);
         let (orders, work) = (VecDeque::new(), VecDeque::new());
-        Self { session, site, links, meter, reporter, began, orders, work }
+        Self { session, site, links, meter, reporter, commands, began, orders, work }
     }
 
     /// Until the line ends; then what is on its way to the disk is finished.
@@ -74,6 +78,7 @@ impl Down {
                     Some(heard) => self.hear(heard),
                     None => break,
                 },
+                Some(asked) = self.commands.asked.recv() => Some(asked),
                 () = sleep(AGAIN), if !self.orders.is_empty() => None,
                 () = due => Some(Event::Tick),
             };
@@ -128,6 +133,10 @@ impl Down {
             Topic::Price { .. } | Topic::Stock { .. } | Topic::Recall { .. } => {
                 Some(Event::Live(topic, arrival.payload))
             }
+            Topic::Kiosk { line: Line::Commands, .. } => {
+                self.commands.hear(arrival.payload);
+                None
+            }
             Topic::Kiosk { .. } => None,
         }
     }
@@ -152,6 +161,7 @@ impl Down {
             self.work.push_back(command);
         }
         self.reporter.stands(&self.session);
+        self.commands.stands(&self.session);
     }
 
     /// Gives the connection what it has room for, in order.
@@ -182,6 +192,7 @@ impl Down {
             Outcome::Refused { version, why, detail, .. } => {
                 tracing::error!(version, ?why, "a catalog of head office is not taken: {detail}");
                 self.reporter.refused(Some(detail.clone()));
+                self.commands.refused(*version, detail);
             }
             Outcome::KeysRefused { why, detail } => {
                 tracing::error!(?why, "keys of head office are not taken: {detail}");

@@ -4,17 +4,20 @@
 //!
 //! ```text
 //! broker <-> uplink -> down -> session (pure) -> down -> ingest -> catalog
-//!              ^
-//! meter -> outbox        report -> status
+//!              ^         +---> commands: what head office asks, carried out
+//! meter -> outbox        report -> status        engines -> meter
 //! ```
 
+mod commands;
 mod down;
+mod engines;
 mod report;
 mod setup;
 
 pub use setup::{Setup, SetupError};
 
 use super::assistant::Assistant;
+use super::folders::Folders;
 use super::meter::Meter;
 use crate::settings::Settings;
 use crate::store::StoreError;
@@ -26,9 +29,11 @@ use crate::sync::sign::SignError;
 use crate::sync::uplink::{self, Standing, Uplink};
 use crate::sync::wire::event::Telemetry;
 use crate::sync::wire::{Version, WireError};
+use commands::Performer;
 use down::Down;
 use report::Reporter;
-use std::path::Path;
+use std::future::pending;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -39,6 +44,9 @@ use tokio::time::timeout;
 const WAITING: usize = 64;
 /// How long a stop waits for a bundle that is being taken into use.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// With what the program ends to be started anew: whatever a service is told to do of itself, it
+/// is told apart from an end that somebody wanted (sysexits.h: EX_TEMPFAIL).
+const ANEW: u8 = 75;
 
 /// Why there is no line.
 #[derive(Debug, thiserror::Error)]
@@ -59,30 +67,42 @@ pub enum LineError {
 pub struct Line {
     uplink: Option<Uplink>,
     down: Option<JoinHandle<()>>,
+    commands: Option<JoinHandle<()>>,
+    engines: Vec<JoinHandle<()>>,
     meter: Arc<Meter>,
+    /// Head office wants the program to be started anew.
+    anew: watch::Sender<bool>,
 }
 
 /// Begins to note what head office is to be told, and to speak with it where the settings say
 /// so, in the runtime that this is called in. What is in the way is logged.
 #[must_use]
-pub fn start(assistant: &Arc<Assistant>, data: &Path, settings: &Settings) -> Line {
+pub fn start(assistant: &Arc<Assistant>, folders: &Folders, settings: &Settings) -> Line {
     let meter = Meter::start(assistant.shared_catalog(), settings.sync.outbox_mb);
     if let Ok(program) = program() {
         meter.tell(Telemetry::Started { program });
     }
     assistant.note_with(Arc::clone(&meter));
-    match open(assistant, data, settings, &meter) {
-        Ok(None) => Line { uplink: None, down: None, meter },
-        Ok(Some((uplink, down))) => {
-            meter.wakes(uplink.waker());
-            tokio::spawn(watch(uplink.standing()));
-            Line { uplink: Some(uplink), down: Some(down), meter }
-        }
-        Err(error) => {
-            tracing::error!("no line to head office: {error}");
-            Line { uplink: None, down: None, meter }
-        }
+    let anew = watch::Sender::new(false);
+    let engines = engines::watch(assistant, &meter);
+    let opened = open(assistant, folders, settings, &meter, &anew).unwrap_or_else(|error| {
+        tracing::error!("no line to head office: {error}");
+        None
+    });
+    let mut line = Line { uplink: None, down: None, commands: None, engines, meter, anew };
+    if let Some(Open { uplink, down, commands }) = opened {
+        line.meter.wakes(uplink.waker());
+        tokio::spawn(watch(uplink.standing()));
+        (line.uplink, line.down, line.commands) = (Some(uplink), Some(down), Some(commands));
     }
+    line
+}
+
+/// What a line is made of.
+struct Open {
+    uplink: Uplink,
+    down: JoinHandle<()>,
+    commands: JoinHandle<()>,
 }
 
 fn program() -> Result<Version, WireError> {
@@ -91,13 +111,14 @@ fn program() -> Result<Version, WireError> {
 
 fn open(
     assistant: &Arc<Assistant>,
-    data: &Path,
+    folders: &Folders,
     settings: &Settings,
     meter: &Arc<Meter>,
-) -> Result<Option<(Uplink, JoinHandle<()>)>, LineError> {
+    anew: &watch::Sender<bool>,
+) -> Result<Option<Open>, LineError> {
     let sync = &settings.sync;
     let Some(Setup { connection, site, anchor }) = Setup::read(sync)? else { return Ok(None) };
-    let (catalog, program) = (assistant.shared_catalog(), program()?);
+    let (catalog, program, data) = (assistant.shared_catalog(), program()?, folders.data.as_path());
     let staging = u64::from(sync.staging_mb) << 20;
     let ingest = Ingest::open(Arc::clone(&catalog), data, staging, Limits::default(), program)?;
     let way = session::Setup {
@@ -112,21 +133,31 @@ fn open(
         seed: fastrand::u64(..),
     };
     let session = Session::new(way, ingest.stored()?)?;
-    let reporter = Arc::new(Reporter::new(program, data, Arc::downgrade(assistant)));
+    let reporter = Arc::new(Reporter::new(program, site.group.clone(), data, Arc::downgrade(assistant)));
     let (passes, told) = mpsc::channel(WAITING);
     let describes = Arc::clone(&reporter);
     let uplink = uplink::start(uplink::Options {
         connection,
         site: site.clone(),
-        catalog,
+        catalog: Arc::clone(&catalog),
         describe: Arc::new(move |backlog| describes.report(backlog)),
         pace: pump::Pace::default(),
         status_every: Duration::from_secs(sync.status_seconds.into()),
         others: Some(passes),
     });
-    let down = Down::new(session, site, uplink.links(), Arc::clone(meter), reporter);
-    let down = tokio::spawn(down.run(ingest, told));
-    Ok(Some((uplink, down)))
+    let (performer, ports) = Performer::new(commands::Kit {
+        site: site.clone(),
+        catalog,
+        assistant: Arc::downgrade(assistant),
+        folders: folders.clone(),
+        settings: settings.clone(),
+        meter: Arc::clone(meter),
+        links: uplink.links(),
+        anew: anew.clone(),
+    })?;
+    let down = Down::new(session, site, uplink.links(), Arc::clone(meter), reporter, ports);
+    let (down, commands) = (tokio::spawn(down.run(ingest, told)), tokio::spawn(performer.run()));
+    Ok(Some(Open { uplink, down, commands }))
 }
 
 /// Logs how the line stands, when that changes.
@@ -146,9 +177,21 @@ async fn watch(mut standing: watch::Receiver<Standing>) {
 }
 
 impl Line {
-    /// Writes down what is still counted, says goodbye, and stops.
-    pub async fn stop(self) {
+    /// Ends when head office wants the program to be started anew.
+    pub fn stop_asked(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut anew = self.anew.subscribe();
+        async move {
+            if anew.wait_for(|anew| *anew).await.is_err() {
+                pending::<()>().await;
+            }
+        }
+    }
+
+    /// Writes down what is still counted, says goodbye, and stops. With what the program ends.
+    pub async fn stop(self) -> ExitCode {
         let meter = Arc::clone(&self.meter);
+        // What was begun is answered at the next start.
+        self.commands.iter().chain(&self.engines).for_each(JoinHandle::abort);
         // What it writes down now is told at the next start.
         let _ = tokio::task::spawn_blocking(move || meter.stop()).await;
         if let Some(uplink) = self.uplink {
@@ -159,5 +202,6 @@ impl Line {
         {
             tracing::warn!("a catalog was being taken into use; it is tried again at the next start");
         }
+        if *self.anew.borrow() { ExitCode::from(ANEW) } else { ExitCode::SUCCESS }
     }
 }

@@ -1,12 +1,14 @@
 //! What the kiosk says of itself in its status: what it carries, how its engines and its
 //! machine are, and what keeps it from its work. Looks, and changes nothing.
 
+use super::engines::named;
 use crate::app::assistant::Assistant;
 use crate::engines::{Engine, EngineState};
 use crate::sync::session::Session;
+use crate::sync::topics::Name;
 use crate::sync::wire::Version;
 use crate::sync::wire::catalog::FORMAT;
-use crate::sync::wire::event::{self, Health};
+use crate::sync::wire::event::Health;
 use crate::sync::wire::status::{self, Backlog, Carried, EngineReport, Report};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
@@ -33,6 +35,7 @@ struct Course {
 /// Describes one kiosk.
 pub(super) struct Reporter {
     program: Version,
+    group: Name,
     data: PathBuf,
     assistant: Weak<Assistant>,
     since: Timestamp,
@@ -41,9 +44,10 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    pub(super) fn new(program: Version, data: &Path, assistant: Weak<Assistant>) -> Self {
+    pub(super) fn new(program: Version, group: Name, data: &Path, assistant: Weak<Assistant>) -> Self {
         let (since, started) = (Timestamp::now(), Instant::now());
-        Self { program, data: data.to_owned(), assistant, since, started, course: Mutex::default() }
+        let (data, course) = (data.to_owned(), Mutex::default());
+        Self { program, group, data, assistant, since, started, course }
     }
 
     /// How far the session has come.
@@ -80,6 +84,7 @@ impl Reporter {
             since: self.since,
             at,
             program: self.program,
+            group: Some(self.group.clone()),
             format: FORMAT,
             catalog: course.carried,
             keys: course.keys,
@@ -119,11 +124,7 @@ fn open_orders(assistant: &Assistant) -> u32 {
 }
 
 fn engine(own: &Engine) -> Option<EngineReport> {
-    let engine = match own.name() {
-        "aisle-stt" => event::Engine::Stt,
-        "aisle-llm" => event::Engine::Llm,
-        _ => return None,
-    };
+    let engine = named(own)?;
     let state = match own.state() {
         EngineState::Ready => status::EngineState::Ready,
         EngineState::Failed | EngineState::BackingOff => status::EngineState::Failed,

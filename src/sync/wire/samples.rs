@@ -130,6 +130,7 @@ pub fn status() -> Status {
         since: at("2026-11-25T07:00:00Z"),
         at: at("2026-11-26T07:00:00Z"),
         program: version(),
+        group: Some(name("north")),
         format: FORMAT,
         catalog: Some(Carried { version: 12, root: Digest::of(b"twelve") }),
         keys: 1,

@@ -4,7 +4,7 @@
 use super::event::{Engine, Health};
 use super::{MAX_TEXT, Message, Version, WireError, at_most, text};
 use crate::sync::digest::Digest;
-use crate::sync::topics::Kind;
+use crate::sync::topics::{Kind, Name};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,9 @@ pub struct Report {
     /// The kiosk's clock now.
     pub at: Timestamp,
     pub program: Version,
+    /// The group of stores whose catalog it takes; older programs do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Name>,
     /// Catalog format that it reads.
     pub format: u32,
     /// The bundle in use; none yet.
