@@ -16,7 +16,7 @@ use uuid::Uuid;
 const FILE: &str = "office.db";
 
 /// `AISO`.
-const SCHEMA: Schema = Schema { application_id: 0x4149_534F, steps: &[&[STEP_1]] };
+const SCHEMA: Schema = Schema { application_id: 0x4149_534F, steps: &[&[STEP_1], &[STEP_2]] };
 
 // `outbox` and `seq` tell the order in which a kiosk made its events; clocks jump. Of
 // `inventory`, `stock` is the newest count by its own time, and `sold` all that was ever sold.
@@ -63,6 +63,14 @@ CREATE TABLE kiosks (
     report TEXT,
     PRIMARY KEY (store, kiosk)
 ) STRICT, WITHOUT ROWID;
+";
+
+// What became of a command is found by its id, what a kiosk did by the time, and what came last
+// by when it came.
+const STEP_2: &str = "
+CREATE INDEX events_command ON events (json_extract(body, '$.command')) WHERE lane = 'outcome';
+CREATE INDEX events_made ON events (store, kiosk, made_at);
+CREATE INDEX events_received ON events (received_at);
 ";
 
 /// What an event changes besides being written down.
@@ -267,7 +275,10 @@ impl Office {
         })
     }
 
-    fn write<T>(&self, write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+    pub(super) fn write<T>(
+        &self,
+        write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
         let mut conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
         let run = |conn: &mut Connection| {
             let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
