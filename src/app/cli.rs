@@ -298,6 +298,98 @@ pub enum OfficeCommand {
         #[arg(long)]
         watch: bool,
     },
+    /// Tell kiosks to do something, each once.
+    #[command(subcommand)]
+    Command(Order),
+}
+
+/// What kiosks are told.
+#[derive(Debug, Subcommand)]
+pub enum Order {
+    /// Start engines, the program or the machine anew.
+    Restart {
+        what: What,
+        #[command(flatten)]
+        to: To,
+    },
+    /// Look at itself as `aisle doctor` does, and tell what it finds.
+    Diagnose {
+        #[command(flatten)]
+        to: To,
+    },
+    /// Take no catalog newer than this.
+    Pin {
+        #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+        version: u64,
+        #[command(flatten)]
+        to: To,
+    },
+    /// Take any catalog again.
+    Unpin {
+        #[command(flatten)]
+        to: To,
+    },
+    /// Take this catalog into use although it waits.
+    Release {
+        #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+        version: u64,
+        #[command(flatten)]
+        to: To,
+    },
+    /// Have the newest key list in force, and say when it is.
+    Keys {
+        #[command(flatten)]
+        to: To,
+    },
+    /// What is asked of kiosks, and what they answered.
+    List {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take back what is not answered yet.
+    Withdraw {
+        /// As `aisle office command list` shows them.
+        #[arg(required = true)]
+        ids: Vec<uuid::Uuid>,
+    },
+    /// Send the lists that the broker lacks.
+    Send {
+        /// All of them, for a broker that lost them.
+        #[arg(long)]
+        again: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum What {
+    Engines,
+    Program,
+    Machine,
+}
+
+/// Who is told, and until when it counts.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("whom").required(true).args(["store", "group"]))]
+pub struct To {
+    /// All kiosks of this store.
+    #[arg(long, value_name = "S", conflicts_with = "group")]
+    pub store: Option<Name>,
+    /// One kiosk of the store.
+    #[arg(long, value_name = "K", requires = "store")]
+    pub kiosk: Option<Name>,
+    /// All kiosks that take the catalog of this group.
+    #[arg(long, value_name = "G")]
+    pub group: Option<Name>,
+    /// Minutes within which it is begun, or not at all.
+    #[arg(long, value_name = "MINUTES", default_value_t = 1440, value_parser = clap::value_parser!(u32).range(1..=43_200))]
+    pub within: u32,
+    /// Wait for answers so many seconds, and print them.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub wait: u32,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -12,10 +12,12 @@
 //! shelf     what was published             publish   to the broker, step by step
 //! live      prices, counts and recalls between two catalogs
 //! line      the connection                 files     files that appear whole or not at all
+//! commands  what is asked of each kiosk
 //! ```
 
 pub mod bundle;
 pub mod collect;
+pub mod commands;
 pub mod content;
 pub mod files;
 mod filing;

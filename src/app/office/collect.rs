@@ -81,9 +81,7 @@ fn tell(figures: Figures) {
 /// # Errors
 /// Nothing was collected in this folder, or its database cannot be read.
 pub(super) fn status(place: &Place, as_json: bool, watch: bool) -> Result<()> {
-    let folder = &place.folder;
-    ensure!(folder.is_dir(), "there is no folder {}: name head office's with --office DIR", folder.display());
-    let office = Office::open(folder)?;
+    let office = place.collected()?;
     let show = || -> Result<()> {
         let fleet = fleet(&office.kiosks()?, Timestamp::now());
         if as_json {

@@ -2,6 +2,7 @@
 //! What they do is `office`'s.
 
 mod collect;
+mod commands;
 mod keys;
 mod live;
 mod publish;
@@ -12,6 +13,7 @@ use super::broker::{self, BrokerError};
 use super::cli::{Office, OfficeCommand};
 use super::folders::Folders;
 use crate::settings::{self, Settings};
+use crate::store;
 use crate::sync::mqtt;
 use crate::sync::topics::Name;
 use anyhow::{Context, Result};
@@ -30,6 +32,17 @@ struct Place {
 impl Place {
     fn tenant(&self) -> Result<Name, BrokerError> {
         broker::name(SECTION, "tenant", &self.settings.tenant)
+    }
+
+    /// What kiosks told, as it was collected.
+    fn collected(&self) -> Result<store::Office> {
+        let folder = &self.folder;
+        anyhow::ensure!(
+            folder.is_dir(),
+            "there is no folder {}: name head office's with --office DIR",
+            folder.display()
+        );
+        Ok(store::Office::open(folder)?)
     }
 
     /// A connection as `name`: office, or collect-1 and so on.
@@ -70,6 +83,7 @@ pub fn run(arguments: Office, folders: &Folders, settings: &Settings) -> Result<
         OfficeCommand::Resend { store, json } => print(&live::resend(store, json, &place)?)?,
         OfficeCommand::Collect { number } => collect::run(number, &place)?,
         OfficeCommand::Status { json, watch } => collect::status(&place, json, watch)?,
+        OfficeCommand::Command(order) => commands::run(order, &place)?,
     }
     Ok(ExitCode::SUCCESS)
 }
