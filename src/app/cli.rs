@@ -301,6 +301,8 @@ pub enum OfficeCommand {
     /// Tell kiosks to do something, each once.
     #[command(subcommand)]
     Command(Order),
+    /// The fleet and what happens there, as it comes, until ctrl-c.
+    Watch,
 }
 
 /// What kiosks are told.

@@ -6,7 +6,7 @@
 //! collect   the kiosks' events and statuses into office.db, acknowledged after the commit
 //! filing    batches as they come to rows of office.db
 //! status    the fleet as a table
-//! table     the fleet as people read it
+//! table     the fleet as people read it     news      what happens there, as it comes
 //! keyring   the keys that sign, and their lists
 //! content   a catalog file as rows         bundle    packed, with deltas and a manifest
 //! shelf     what was published             publish   to the broker, step by step
@@ -24,6 +24,7 @@ mod filing;
 pub mod keyring;
 mod line;
 pub mod live;
+pub mod news;
 pub mod publish;
 pub mod shelf;
 pub mod status;

@@ -23,7 +23,7 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 /// How often the fleet is shown again.
 const SHOW_EVERY: Duration = Duration::from_secs(2);
 /// Clears a terminal: the cursor home, then all below it.
-const CLEAR: &str = "\x1b[H\x1b[J";
+pub(super) const CLEAR: &str = "\x1b[H\x1b[J";
 
 /// Collects until SIGTERM or SIGINT; what has come by then is written down and acknowledged.
 ///

@@ -8,6 +8,7 @@ mod live;
 mod publish;
 mod recall;
 mod sheet;
+mod watch;
 
 use super::broker::{self, BrokerError};
 use super::cli::{Office, OfficeCommand};
@@ -84,6 +85,7 @@ pub fn run(arguments: Office, folders: &Folders, settings: &Settings) -> Result<
         OfficeCommand::Collect { number } => collect::run(number, &place)?,
         OfficeCommand::Status { json, watch } => collect::status(&place, json, watch)?,
         OfficeCommand::Command(order) => commands::run(order, &place)?,
+        OfficeCommand::Watch => watch::run(&place)?,
     }
     Ok(ExitCode::SUCCESS)
 }
