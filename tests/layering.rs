@@ -33,7 +33,7 @@ const ROOMS: [(&str, &[&str]); 32] = [
     ("sonora", &["voice/echo.rs"]),
     ("symphonia", &["voice/"]),
     ("ureq", &["models/", "sync/webhook.rs"]),
-    ("clap", &["app/cli.rs", "main.rs", "engines/bin/"]),
+    ("clap", &["app/cli.rs", "app/cli/", "main.rs", "engines/bin/"]),
     ("sd_notify", &["app/"]),
     ("tokenizers", &["models/embedding.rs"]),
     ("csv_core", &["feeds/"]),

@@ -1,5 +1,9 @@
 //! The command line: what may be asked of `aisle`. Parsing only.
 
+mod rollout;
+
+pub use rollout::Rollout;
+
 use crate::domain::{AsOf, Cents, Gtin, Sku, moment, money};
 use crate::office::keyring::{GRACE_DAYS, LIST_DAYS};
 use crate::sync::topics::{Name, Role};
@@ -303,6 +307,9 @@ pub enum OfficeCommand {
     Command(Order),
     /// The fleet and what happens there, as it comes, until ctrl-c.
     Watch,
+    /// Give a bundle that waits (`publish --staged`) to some stores, see whether it does well there,
+    /// and give it to all, or take it back. Broken off, it goes on when it is asked again.
+    Rollout(Rollout),
 }
 
 /// What kiosks are told.

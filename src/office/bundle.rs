@@ -96,6 +96,20 @@ impl Draft {
         }
     }
 
+    /// The same content for all kiosks, as far as the shelf still has it: what leads to it from
+    /// older contents is left out where it is not whole. `None`: some of the content is gone.
+    #[must_use]
+    pub fn anew(manifest: &Manifest, shelf: &Shelf) -> Option<Self> {
+        let is_there = |parts: &Parts| parts.chunks.iter().all(|chunk| shelf.chunk(&chunk.sha256).is_ok());
+        let mut draft = Self { staged: false, ..Self::of(manifest) };
+        draft.deltas.retain(|(_, delta)| is_there(&delta.parts));
+        for file in &mut draft.files {
+            file.change.take_if(|change| !is_there(&change.parts));
+        }
+        let whole = draft.files.iter().map(|file| &file.whole).chain([&draft.snapshot]).all(is_there);
+        whole.then_some(draft)
+    }
+
     /// Whether it says nothing else than what was published, which has half its time before it
     /// and is signed by the keys that sign now.
     #[must_use]

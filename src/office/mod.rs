@@ -12,7 +12,8 @@
 //! shelf     what was published             publish   to the broker, step by step
 //! live      prices, counts and recalls between two catalogs
 //! line      the connection                 files     files that appear whole or not at all
-//! commands  what is asked of each kiosk
+//! commands  what is asked of each kiosk    judge     whether a bundle does well at some
+//! rollout   first to some kiosks, then to all
 //! ```
 
 pub mod bundle;
@@ -21,11 +22,13 @@ pub mod commands;
 pub mod content;
 pub mod files;
 mod filing;
+pub mod judge;
 pub mod keyring;
 mod line;
 pub mod live;
 pub mod news;
 pub mod publish;
+pub mod rollout;
 pub mod shelf;
 pub mod status;
 pub mod table;

@@ -7,6 +7,7 @@ mod keys;
 mod live;
 mod publish;
 mod recall;
+mod rollout;
 mod sheet;
 mod watch;
 
@@ -86,6 +87,7 @@ pub fn run(arguments: Office, folders: &Folders, settings: &Settings) -> Result<
         OfficeCommand::Status { json, watch } => collect::status(&place, json, watch)?,
         OfficeCommand::Command(order) => commands::run(order, &place)?,
         OfficeCommand::Watch => watch::run(&place)?,
+        OfficeCommand::Rollout(arguments) => return rollout::run(&arguments, &place),
     }
     Ok(ExitCode::SUCCESS)
 }
