@@ -1,0 +1,70 @@
+//! The program as a shop runs it without a screen, while a test asks it things.
+
+#![allow(dead_code)] // Each test file uses its own part.
+
+use super::common::{Kiosk, models};
+use super::ends::PATIENCE;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+pub struct Running {
+    process: Child,
+    socket: PathBuf,
+}
+
+impl Running {
+    pub fn start(kiosk: &Kiosk) -> Self {
+        let socket = kiosk.data.path().join("run/turns.sock");
+        let mut command = kiosk.command();
+        command.args(["run", "--headless", "--socket"]).arg(&socket).env("AISLE_MODELS", models());
+        let process = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap();
+        Self { process, socket }
+    }
+
+    pub async fn is_there(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while UnixStream::connect(&self.socket).is_err() {
+            assert!(Instant::now() < deadline, "it never answers turns");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub fn ask(&self, words: &str) -> Value {
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        writeln!(stream, "{}", json!({"text": words})).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    /// Ends it as systemd does.
+    pub fn stop(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(self.process.wait().unwrap().success());
+    }
+
+    /// With what it ends by itself; `None`: it does not within `time`.
+    pub async fn ends_within(&mut self, time: Duration) -> Option<i32> {
+        let deadline = Instant::now() + time;
+        while Instant::now() < deadline {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return Some(status.code().expect("no signal ended it"));
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        None
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
