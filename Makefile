@@ -24,14 +24,14 @@ PACKAGES := build-essential cmake clang libclang-dev pkg-config libasound2-dev \
 TEST_PACKAGES := xvfb xdotool pulseaudio pulseaudio-utils libasound2-plugins mosquitto
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help packages build models demo test test-full lint eval replay bench bench-live bench-noise bench-screen bench-search bench-sync gallery tune-search tune-intents doctor clean
+.PHONY: help packages build models demo test test-full lint eval replay bench bench-live bench-noise bench-screen bench-search bench-sync bench-fleet gallery tune-search tune-intents doctor clean
 
 help:
 	@sed -n '2,4p' Makefile | sed 's/^# //'
 
 # $(WANTED) is what is looked for; `make test` looks for more.
 WANTED := $(PACKAGES)
-test test-full bench-screen bench-sync: WANTED := $(PACKAGES) $(TEST_PACKAGES)
+test test-full bench-screen bench-sync bench-fleet: WANTED := $(PACKAGES) $(TEST_PACKAGES)
 
 packages:
 	@missing=()
@@ -137,10 +137,15 @@ bench-screen: models
 	@cargo bench --locked --bench screen
 
 # Head office's line: events a second and bytes each, through a broker of its own; what taking
-# a catalog into use takes, and what searches wait meanwhile.
+# a catalog into use takes, and what searches wait meanwhile; a fleet.
 bench-sync: build
 	@cargo bench --locked --bench bench-outbox
 	cargo bench --locked --bench bench-bundles
+	cargo bench --locked --bench fleet
+
+# 2,000 kiosks against one broker and one collector. AISLE_FLEET_KIOSKS=50 is a try of a minute.
+bench-fleet: build
+	@cargo bench --locked --bench fleet
 
 bench: eval bench-search bench-screen
 

@@ -84,7 +84,7 @@
 pub use crate::domain::digest;
 
 pub mod accept;
-mod batch;
+pub mod batch;
 pub mod commands;
 pub mod delta;
 pub mod ingest;

@@ -1,20 +1,24 @@
 //! `make bench-sync`: what taking a bundle into use costs: a snapshot of a catalog, a delta of
-//! one row in a hundred, and what searches wait meanwhile. `AISLE_BENCH_CATALOG` names a catalog
-//! in Aisle's own format; without it 100,000 products are made up. Prints one line a figure.
+//! one row in a hundred, how large that delta is, and what searches wait meanwhile.
+//! `AISLE_BENCH_CATALOG` names a catalog in Aisle's own format; without it there are 100,000
+//! products, of $AISLE_EVAL_DATA or made up. Prints one line a figure.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../support/mod.rs"]
 mod support;
+mod wares;
 
 use aisle::domain::Product;
 use aisle::store::{Catalog, SearchRequest};
+use aisle::sync::pack::LEVEL;
 use aisle::sync::session::Event;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use support::bundle::{Content, Office, everything, header, ingest, root_of, take};
+use wares::{Alone, changed, wares};
 
 /// Searches, of one to five words.
 const TEXTS: [&str; 8] = [
@@ -41,8 +45,9 @@ fn main() {
     });
     let [a, b] = &contents;
     let mut office = Office::new();
-    // As it unpacks at one speed at all levels, a quick one serves here.
-    office.level = 6;
+    // As it unpacks at one speed at all levels, a quick one serves here; of the delta the size
+    // is told as well.
+    (office.level, office.delta_level) = (6, LEVEL);
     let started = Instant::now();
     let one = office.publish(1, a, "facts");
     println!(
@@ -53,7 +58,7 @@ fn main() {
         started.elapsed()
     );
     let two = office.publish(2, b, "facts");
-    println!("delta: {} bytes of rows, {} packed", two.deltas[0].parts.size, two.deltas[0].parts.packed);
+    println!("{}", Alone::of(&a.rows, &b.rows).tell(two.deltas[0].parts.packed));
 
     let folder = tempfile::tempdir().unwrap();
     let catalog = Arc::new(Catalog::open(folder.path()).unwrap());
@@ -70,7 +75,9 @@ fn main() {
 
 fn products() -> Vec<Product> {
     let Ok(file) = std::env::var("AISLE_BENCH_CATALOG") else {
-        return (0..100_000).map(made_up).collect();
+        let (products, origin) = wares(100_000);
+        println!("{} products: {origin}", products.len());
+        return products;
     };
     let folder = tempfile::tempdir().unwrap();
     let catalog = Catalog::open(folder.path()).unwrap();
@@ -84,36 +91,6 @@ fn products() -> Vec<Product> {
         })
         .unwrap();
     products
-}
-
-fn made_up(n: usize) -> Product {
-    let words = [
-        "usb", "cable", "laptop", "bag", "toner", "mouse", "router", "ssd", "milk", "cord", "black", "patch",
-    ];
-    let word = |at: usize| words[(n / 7_usize.pow(u32::try_from(at).unwrap()) + at * 5) % words.len()];
-    let text: Vec<&str> = (0..40).map(|at| word(at % 6)).collect();
-    support::bundle::product(&format!(
-        r#"{{"sku":"P-{n}","title":"{} {} {} {n}","brand":"Brand {}","price_cents":{n},"stock":{},"category":["All","{}"],"description":"{}"}}"#,
-        word(0),
-        word(1),
-        word(2),
-        n % 500,
-        n % 90,
-        word(3),
-        text.join(" ")
-    ))
-}
-
-/// One in a hundred has another price or, of ten of these, another title.
-fn changed(product: &Product, n: usize, round: i64) -> Product {
-    let mut product = product.clone();
-    if n % 100 == 37 {
-        product.price_cents = Some(product.price_cents.unwrap_or(100) % 9_000_000 + round);
-        if n % 1000 == 37 {
-            product.title = product.title.map(|title| format!("{title} {round}"));
-        }
-    }
-    product
 }
 
 fn ask(catalog: &Catalog, n: usize) -> Duration {

@@ -57,6 +57,8 @@ pub struct Broker {
     folder: TempDir,
     authority: Authority,
     server: Option<Child>,
+    /// Its log and its saving are those of a shop, not of a test.
+    is_as_shipped: bool,
     /// Where it asks for a certificate.
     pub port: u16,
     /// Where it asks for user and password.
@@ -70,6 +72,15 @@ impl Broker {
 
     /// With more lines of configuration, which hold for all listeners.
     pub fn start_with(lines: &str) -> Self {
+        Self::begin(lines, false)
+    }
+
+    /// For measuring: it logs and saves no more than it does with the shipped files.
+    pub fn as_shipped() -> Self {
+        Self::begin("", true)
+    }
+
+    fn begin(lines: &str, is_as_shipped: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::new();
         fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
@@ -78,7 +89,7 @@ impl Broker {
         let made =
             tool("mosquitto_passwd").arg("-c").arg("-b").arg(passwords).args([USER, PASSWORD]).output();
         assert!(made.expect("mosquitto_passwd runs (make test installs it)").status.success());
-        let mut broker = Self { folder, authority, server: None, port: 0, password_port: 0 };
+        let mut broker = Self { folder, authority, server: None, is_as_shipped, port: 0, password_port: 0 };
         // Another program may take a port between the look and the start.
         for _ in 0..10 {
             (broker.port, broker.password_port) = (free_port(), free_port());
@@ -104,9 +115,11 @@ impl Broker {
         text = replaced(text, STORE, &here);
         text = replaced(text, "listener 8883", &format!("listener {} 127.0.0.1", self.port));
         text = replaced(text, "listener 8884", &format!("listener {} 127.0.0.1", self.password_port));
-        // So that what is retained outlives a kill, as it does on a machine after half a minute.
-        text = replaced(text, "autosave_on_changes false", "autosave_on_changes true");
-        text = replaced(text, "autosave_interval 30", "autosave_interval 1");
+        if !self.is_as_shipped {
+            // So that what is retained outlives a kill, as it does on a machine after half a minute.
+            text = replaced(text, "autosave_on_changes false", "autosave_on_changes true");
+            text = replaced(text, "autosave_interval 30", "autosave_interval 1");
+        }
         // Otherwise it becomes the user mosquitto, who may not read this folder.
         let user = if rustix::process::geteuid().is_root() { "user root\n" } else { "" };
         fs::write(self.folder.path().join("mosquitto.conf"), format!("{user}{lines}\n{text}")).unwrap();
@@ -117,7 +130,8 @@ impl Broker {
     fn try_to_start(&mut self) -> bool {
         let log = fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let mut command = tool("mosquitto");
-        command.arg("-v").arg("-c").arg(self.folder.path().join("mosquitto.conf"));
+        command.args((!self.is_as_shipped).then_some("-v"));
+        command.arg("-c").arg(self.folder.path().join("mosquitto.conf"));
         command.stdout(Stdio::null()).stderr(log);
         let mut server = command.spawn().expect("mosquitto runs (make test installs it)");
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -131,6 +145,11 @@ impl Broker {
         }
         self.server = Some(server);
         true
+    }
+
+    /// Its number in the system, while it runs.
+    pub fn pid(&self) -> u32 {
+        self.server.as_ref().expect("it runs").id()
     }
 
     pub fn log(&self) -> String {

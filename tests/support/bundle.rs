@@ -72,7 +72,9 @@ impl OldRows for Lines<'_> {
 #[derive(Default)]
 pub struct Office {
     pub chunks: HashMap<Digest, Vec<u8>>,
+    /// How hard snapshots and files are packed, and deltas.
     pub level: i32,
+    pub delta_level: i32,
     deltas: Vec<Delta>,
     last: Option<(u64, Content)>,
 }
@@ -86,7 +88,7 @@ fn keep(chunks: &mut HashMap<Digest, Vec<u8>>) -> impl FnMut(&Digest, &[u8]) -> 
 
 impl Office {
     pub fn new() -> Self {
-        Self { level: 3, ..Self::default() }
+        Self { level: 3, delta_level: 3, ..Self::default() }
     }
 
     pub fn delta(&mut self, from: &Content, to: &Content) -> Parts {
@@ -94,7 +96,7 @@ impl Office {
         let digests = from.rows.iter().map(|(sku, line)| (sku.clone(), Digest::of(line)));
         let change: Change = diff(from.root, to.root, headers, digests, to.rows()).unwrap();
         let limit = Limits::default().delta;
-        pack_delta(&change, &mut Lines(&from.rows), self.level, limit, keep(&mut self.chunks)).unwrap()
+        pack_delta(&change, &mut Lines(&from.rows), self.delta_level, limit, keep(&mut self.chunks)).unwrap()
     }
 
     /// The manifest of a content, with a delta from the one before.
