@@ -172,8 +172,10 @@ async fn run(size: &Size, cores: usize) {
     let now = *figures.borrow();
     let all = (size.kiosks * size.events) as u64;
     println!(
-        "telemetry, all of {all} events at once: {took:.1?}, {:.0} events/s; in {} batches; {} came twice",
+        "telemetry, all of {all} events at once: {took:.1?}, {:.0} events/s, {} in the busiest second; in {} \
+         batches; {} came twice",
         all as f64 / took.as_secs_f64(),
+        busiest(&times) * size.events,
         now.batches - earlier.batches,
         now.repeated - earlier.repeated
     );
@@ -334,6 +336,15 @@ fn show(what: &str, mut times: Vec<Duration>) {
     let Some(last) = times.len().checked_sub(1) else { return };
     let at = |share: usize| times[last * share / 100];
     println!("{what}: {} kiosks, p50 {:.1?}, p95 {:.1?}, last {:.1?}", times.len(), at(50), at(95), at(100));
+}
+
+/// The most of `times`, the shortest first, that lie within one second.
+fn busiest(times: &[Duration]) -> usize {
+    let second = Duration::from_secs(1);
+    let within = |(at, from): (usize, &Duration)| {
+        times[at..].iter().take_while(|time| **time < *from + second).count()
+    };
+    times.iter().enumerate().map(within).max().unwrap_or_default()
 }
 
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {

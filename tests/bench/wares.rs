@@ -1,6 +1,6 @@
-//! The catalog that the benches of head office's line carry: real products where they are at
-//! hand, made up ones else, the same in every run, and what differs of them from one version to
-//! the next.
+//! The catalog that the benches of head office's line carry: of the evaluation's catalogs where
+//! they are at hand, made up else, the same in every run, and what differs of it from one version
+//! to the next.
 
 use aisle::domain::{Product, Sku};
 use aisle::feeds::{self, Mapping, NativeFeed};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each catalog of $AISLE_EVAL_DATA: what its numbers begin with, its mapping, its file.
-const REAL: [(&str, &str, &str); 2] = [
+const GIVEN: [(&str, &str, &str); 2] = [
     ("E-", "icecat.toml", "icecat/products.jsonl.zst"),
     ("G-", "completejourney-products.toml", "completejourney/products.csv.zst"),
 ];
@@ -20,20 +20,20 @@ pub fn wares(count: usize) -> (Vec<Product>, String) {
     let Some(folder) = std::env::var_os("AISLE_EVAL_DATA").map(PathBuf::from) else {
         return ((0..count).map(made_up).collect(), "made up, as AISLE_EVAL_DATA is not set".to_owned());
     };
-    let files = REAL.map(|(prefix, mapping, file)| (prefix, mapping, folder.join(file)));
+    let files = GIVEN.map(|(prefix, mapping, file)| (prefix, mapping, folder.join(file)));
     if let Some((_, _, file)) = files.iter().find(|(_, _, file)| !file.is_file()) {
         return ((0..count).map(made_up).collect(), format!("made up, as there is no {}", file.display()));
     }
     let all: Vec<Product> =
         files.iter().flat_map(|(prefix, mapping, file)| read(prefix, mapping, file)).collect();
     // Evenly of all of them; where that is not enough, made up ones fill the rest.
-    let real = count.min(all.len());
-    let chosen = (0..real).filter_map(|n| all.get(n * all.len() / real.max(1)).cloned());
-    let products: Vec<Product> = chosen.chain((real..count).map(made_up)).collect();
+    let given = count.min(all.len());
+    let chosen = (0..given).filter_map(|n| all.get(n * all.len() / given.max(1)).cloned());
+    let products: Vec<Product> = chosen.chain((given..count).map(made_up)).collect();
     let electronics = products.iter().filter(|product| product.sku.as_str().starts_with("E-")).count();
-    let rest = count - real;
+    let rest = count - given;
     let origin =
-        format!("{electronics} of Icecat, {} of Complete Journey, {rest} made up", real - electronics);
+        format!("{electronics} of Icecat, {} of Complete Journey, {rest} made up", given - electronics);
     (imported(products), origin)
 }
 
@@ -71,7 +71,7 @@ fn read(prefix: &str, mapping: &str, file: &Path) -> Vec<Product> {
         // Groceries come without prices and counts, and a shop has both.
         let price_cents = product.price_cents.or_else(|| Some(99 + i64::try_from(n * 37 % 1_900).ok()?));
         let stock = product.stock.or_else(|| i64::try_from(n * 13 % 90).ok());
-        // Both name products by numbers that they have not any more.
+        // They name others by numbers that these have not any more.
         let (accessories, substitutes, variant_group) = (Vec::new(), Vec::new(), None);
         Some(Product { sku, price_cents, stock, accessories, substitutes, variant_group, ..*product })
     };
