@@ -11,9 +11,15 @@ mod display;
 #[path = "common/sound.rs"]
 mod sound;
 
+use aisle::domain::Recall;
+use aisle::store::{Catalog, SearchRequest};
 use common::{Kiosk, repository, text};
 use display::{Display, Screen};
+use jiff::Timestamp;
 use sound::{SoundCard, heard};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -26,6 +32,8 @@ const START_OVER: (u32, u32) = (915, 54);
 /// "Erase it now", of the question that is laid over a page.
 const ERASE: (u32, u32) = (540, 1100);
 const FIRST_CARD: (u32, u32) = (250, 450);
+/// "Order now", below a list.
+const ORDER: (u32, u32) = (790, 1625);
 
 fn portrait() -> Display {
     Display::new(1080, 1920)
@@ -126,6 +134,73 @@ fn a_question_is_answered_and_a_list_fetched_by_touch() {
     // The way past all of it.
     screen.tap((345, 1565));
     screen.display.looks_like("plan-way", 0.0, 0.82);
+}
+
+/// The store's program that takes orders: answers each after a second, and tells its body.
+fn counter() -> (u16, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                assert!(reader.read_line(&mut head).unwrap() > 0);
+            }
+            let length = head.to_lowercase().split("content-length: ").nth(1).unwrap().to_owned();
+            let mut body = vec![0; length.lines().next().unwrap().parse().unwrap()];
+            reader.read_exact(&mut body).unwrap();
+            sleep(Duration::from_secs(1));
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+            let _ = tell.send(String::from_utf8(body).unwrap());
+        }
+    });
+    (port, told)
+}
+
+#[test]
+fn an_order_goes_to_the_counter_and_its_number_to_the_shopper() {
+    let (port, told) = counter();
+    let screen = visit(&format!("[orders]\nwebhook = \"http://127.0.0.1:{port}/orders\"\n"));
+    screen.wake();
+    screen.search("a large latte with oat milk");
+    // Until what was said of it is gone, and the button is where it stays.
+    sleep(Duration::from_secs(8));
+    screen.display.looks_like("order", 0.0, 1.0);
+    screen.tap(ORDER);
+    let order: serde_json::Value =
+        serde_json::from_str(&told.recv_timeout(Duration::from_secs(20)).unwrap()).unwrap();
+    let line = &order["lines"][0];
+    assert_eq!((&line["quantity"], &line["options"]["milk"]), (&1.into(), &"oat milk".into()), "{order}");
+    assert_eq!(order["number"], "kiosk-1");
+    sleep(Duration::from_secs(1));
+    screen.display.looks_like("order-number", 0.0, 1.0);
+    assert!(told.try_recv().is_err(), "it is sent once");
+}
+
+#[test]
+fn what_is_recalled_while_it_is_looked_at_goes_from_the_screen() {
+    let screen = visit("");
+    screen.wake();
+    screen.search("oat milk");
+    screen.tap(FIRST_CARD);
+    screen.display.looks_like("product", 0.0, 1.0);
+    let catalog = Catalog::open(screen.kiosk.data.path()).unwrap();
+    let request = SearchRequest { text: "oat milk".into(), limit: 1, ..SearchRequest::default() };
+    let shown = catalog.search(&request).unwrap().hits[0].product.sku.clone();
+    let recall = Recall {
+        id: "r-1".into(),
+        skus: vec![shown],
+        gtins: Vec::new(),
+        lot: None,
+        text: "The maker recalls it.".into(),
+        since: Timestamp::now(),
+    };
+    catalog.take_recalls(1, &[recall]).unwrap();
+    sleep(Duration::from_secs(2));
+    screen.display.looks_like("recalled", 0.0, 1.0);
 }
 
 /// How many of `words` are in `text`.

@@ -5,7 +5,7 @@ use super::command::{Command, Event};
 use super::hands::Hands;
 use super::visit::State;
 use crate::domain::turn::OrderLine;
-use crate::view::chrome::Notice;
+use crate::view::chrome::{Notice, Page};
 use crate::view::format::Language;
 use crate::view::list::Sent;
 use std::time::Duration;
@@ -73,7 +73,10 @@ impl State {
         if self.screen.chrome.language != Language::English {
             return Vec::new();
         }
-        self.say(Notice::Said(spoken.clone()), false);
+        // The list says it for itself.
+        if self.screen.chrome.page != Page::List {
+            self.say(Notice::Said(spoken.clone()), false);
+        }
         vec![Command::Speak(self.visit, spoken)]
     }
 

@@ -106,6 +106,7 @@ impl State {
             commands.extend(self.back());
         }
         if !told.is_empty() {
+            self.screen.listening.answer.clear();
             self.say(Notice::Said(words(&told)), false);
             // What is said of it is not true any more.
             commands.insert(0, Command::Silence);
@@ -170,6 +171,13 @@ fn renew_cards(cards: &mut Vec<Card>, now: &Now) {
 }
 
 fn renew_goods(goods: &mut Goods, now: &Now) {
+    let said = |good: &Good| (good.card.price, good.card.regular, good.card.stock, good.card.place.clone());
+    let is_true = |good: &Good| now.get(&good.card.sku).is_some_and(|own| said(own) == said(good));
+    if !goods.goods.iter().all(is_true) {
+        // It names products, prices, places, or asks about them.
+        goods.answer.clear();
+        goods.asks = false;
+    }
     goods.goods.retain_mut(|good| match now.get(&good.card.sku) {
         Some(own) => {
             renew_card(&mut good.card, own);

@@ -54,6 +54,7 @@ fn looking() -> Kiosk {
     let asked = kiosk.touch(Touch::Submitted("things".into()));
     let mut found = goods(&["a", "b"]);
     found.goods[1].card.reason = "Also called so".into();
+    found.answer = "I found 2. The first is Thing a, $1.99.".into();
     kiosk.answer(ticket(&asked), Answer::Goods(found));
     kiosk
 }
@@ -70,6 +71,16 @@ fn a_page_shows_what_things_cost_now() {
     assert_eq!(titles(&kiosk), [("Thing a".into(), Some(99)), ("Thing b".into(), Some(198))]);
     assert_eq!(kiosk.state.screen.results.cards[1].reason, "Also called so", "why it is here stays");
     assert_eq!(kiosk.state.screen.chrome.notice, None);
+    assert_eq!(kiosk.state.screen.results.answer, "", "it told another price");
+}
+
+#[test]
+fn an_answer_stands_as_long_as_it_is_true() {
+    let mut kiosk = looking();
+    let visit = kiosk.state.number();
+    let answer = kiosk.state.screen.results.answer.clone();
+    kiosk.event(Event::Renewed(visit, Box::new(renewal(vec![good("a"), good("b")], &[]))));
+    assert_eq!((kiosk.state.screen.results.answer.as_str(), answer.is_empty()), (answer.as_str(), false));
 }
 
 #[test]
