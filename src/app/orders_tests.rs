@@ -40,8 +40,7 @@ fn settings(webhook: &str, broker: &str) -> Settings {
         ("AISLE_SYNC_KIOSK", "k1"),
         ("AISLE_SYNC_STORE", "s042"),
     ];
-    settings::load(None, variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter())
-        .unwrap()
+    settings::load(None, variables.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap()
 }
 
 fn lines() -> Vec<(OrderLine, Option<Cents>)> {

@@ -41,8 +41,8 @@ impl Measures {
             }
             Telemetry::HonestNo { why } => {
                 self.honest_no += 1;
-                // What is not carried was searched for, and is counted there.
-                self.asked += u64::from(*why != HonestNo::NotCarried);
+                // What is not carried or must not be sold was searched for, and is counted there.
+                self.asked += u64::from(!matches!(why, HonestNo::NotCarried | HonestNo::Recalled));
             }
             Telemetry::EngineRestarted { .. } => self.engine_restarts += 1,
             Telemetry::Latency { stage, counts } => self.stages.entry(*stage).or_default().add(counts),

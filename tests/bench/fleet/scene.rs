@@ -98,6 +98,7 @@ impl Scene {
         let engine = |engine| EngineReport { engine, state: EngineState::Ready };
         let root = self.have.catalog.map_or(Digest([0; 32]), |(_, root)| root);
         Report {
+            group: Some(name("all")),
             since: Timestamp::now(),
             at: Timestamp::now(),
             program: program(),
