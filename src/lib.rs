@@ -17,7 +17,7 @@
 //! | [`feeds`] | catalog files to records |
 //! | [`engines`] | the worker protocol and the supervision of both engines |
 //! | [`voice`] | recordings, voice activity, speech output |
-//! | [`sync`] | head office over MQTT: messages, signatures, packing, the connection |
+//! | [`sync`] | head office over MQTT: messages, signatures, packing, the connection; orders to the store's program |
 //! | [`view`] | the screen: Slint adapters, one a page |
 //! | [`office`] | head office's side: keys, what is published, what kiosks tell |
 //! | [`app`] | the turn as a pure state machine, and the loop that runs it |
