@@ -5,7 +5,7 @@ use super::goods::Goods;
 use super::visit::State;
 use crate::domain::turn::Intent;
 use crate::view::chrome::{Notice, Page};
-use crate::view::{compare, feedback};
+use crate::view::{compare, feedback, list};
 
 impl State {
     pub(super) fn answered(&mut self, ticket: Ticket, answer: Answer) -> Vec<Command> {
@@ -28,12 +28,7 @@ impl State {
                     self.unsay();
                 }
                 self.order = order;
-                let (printable, sent) = (self.screen.list.printable, self.screen.list.sent.take());
-                let before = std::mem::replace(&mut self.screen.list, std::mem::take(&mut turn.list));
-                (self.screen.list.printable, self.screen.list.sent) = (printable, sent);
-                // A printed list that changed is not the printed list.
-                self.screen.list.printed = before.printed.filter(|_| before.lines == self.screen.list.lines);
-                self.screen.chrome.pieces = self.screen.list.pieces();
+                self.put_list(std::mem::take(&mut turn.list));
                 if let Some(call) = turn.call {
                     self.screen.help.call = call;
                 }
@@ -104,6 +99,16 @@ impl State {
         commands
             .extend(speech.into_iter().flat_map(|speech| self.answer_aloud(ticket.turn, speech, is_latest)));
         commands
+    }
+
+    /// Shows the list as it is now; what came of printing and ordering stands.
+    pub(super) fn put_list(&mut self, list: list::Model) {
+        let before = std::mem::replace(&mut self.screen.list, list);
+        let own = &mut self.screen.list;
+        (own.printable, own.sent) = (before.printable, before.sent);
+        // A printed list that changed is not the printed list.
+        own.printed = before.printed.filter(|_| before.lines == own.lines);
+        self.screen.chrome.pieces = own.pieces();
     }
 
     /// Goes back from where words are typed or spoken, to where they were begun.

@@ -69,13 +69,8 @@ impl State {
         self.screen.for_you.rows.retain(|row| !row.cards.is_empty());
         self.screen.search.suggestions.retain(|own| own.sku.as_ref().is_none_or(|sku| now.contains_key(sku)));
 
-        list.printable = self.screen.list.printable;
         list.question.clone_from(&self.screen.list.question);
-        list.sent.clone_from(&self.screen.list.sent);
-        // A printed list that changed is not the printed list.
-        list.printed = self.screen.list.printed.filter(|_| list.lines == self.screen.list.lines);
-        self.screen.list = list;
-        self.screen.chrome.pieces = self.screen.list.pieces();
+        self.put_list(list);
 
         let mut commands = Vec::new();
         let is_gone = match (&self.screen.product, product) {
@@ -143,7 +138,7 @@ fn of_product(shown: Option<&product::Model>) -> Vec<Sku> {
 }
 
 /// A product on its page, as it would come onto the list.
-fn line_of(shown: &product::Model) -> OrderLine {
+pub(super) fn line_of(shown: &product::Model) -> OrderLine {
     OrderLine {
         sku: shown.card.sku.clone(),
         title: shown.card.title.clone(),

@@ -2,11 +2,11 @@
 
 use super::command::{Browse, Command, PAGE};
 use super::gate::Outcome;
+use super::renewal::line_of;
 use super::visit::{State, THANKS, VOLUME, seconds};
 use crate::dialog::order::HeardLine;
 use crate::dialog::tool::{ListItem, Subject, Tool};
 use crate::domain::Sku;
-use crate::domain::turn::OrderLine;
 use crate::view::card::Card;
 use crate::view::chrome::{Notice, Page, Sheet};
 use crate::view::feedback::{Reason, Thumb};
@@ -330,14 +330,7 @@ impl State {
         let ticket = self.ticket();
         let Some(shown) = &mut self.screen.product else { return Vec::new() };
         shown.total = None;
-        let line = OrderLine {
-            sku: shown.card.sku.clone(),
-            title: shown.card.title.clone(),
-            quantity: shown.quantity,
-            options: shown.chosen.clone(),
-            defaults: BTreeMap::new(),
-        };
-        vec![Command::Browse(ticket, Browse::Price(line))]
+        vec![Command::Browse(ticket, Browse::Price(line_of(shown)))]
     }
 
     fn toggle_compared(&mut self, sku: &Sku) -> Vec<Command> {

@@ -68,7 +68,7 @@ pub struct State {
     pub(super) goods: Goods,
     pub(super) order: Vec<OrderLine>,
     pub(super) compared: Vec<Sku>,
-    /// What was ordered in this visit, with its numbers in one, and since when it is on its way.
+    /// What was ordered in this visit, and since when the latest order is on its way.
     pub(super) sent: Vec<OrderLine>,
     pub(super) sent_at: Option<Duration>,
     notice_until: Option<Duration>,
