@@ -64,10 +64,15 @@ impl Orders {
     pub fn start(catalog: Arc<Catalog>, settings: &Settings) -> Option<Arc<Self>> {
         let sync = &settings.sync;
         let tells = !sync.broker.is_empty();
-        let poster = Post::of(settings).and_then(|post| {
+        let webhook = Webhook::open(&settings.orders.webhook, &settings.orders.webhook_token_file);
+        let webhook = webhook.unwrap_or_else(|error| {
+            tracing::error!("orders are not posted: {error}");
+            None
+        });
+        let poster = webhook.and_then(|webhook| {
             let (wake, woken) = sync_channel(1);
             let catalog = Arc::clone(&catalog);
-            let run = move || post.run(&catalog, &woken);
+            let run = move || post_all(&webhook, &catalog, &woken);
             match thread::Builder::new().name("orders".into()).spawn(run) {
                 Ok(_) => Some(wake),
                 Err(error) => {
@@ -162,11 +167,6 @@ fn told(line: &OrderLine, price_cents: Option<Cents>) -> Line {
     Line { sku: line.sku.clone(), quantity: line.quantity.into(), price_cents, options }
 }
 
-/// Posts orders, one after another.
-struct Post {
-    webhook: Webhook,
-}
-
 /// What is next.
 enum Next {
     /// Another may wait.
@@ -176,66 +176,52 @@ enum Next {
     Again,
 }
 
-impl Post {
-    /// `None`: the settings name no program, or none that can be reached; that is logged.
-    fn of(settings: &Settings) -> Option<Self> {
-        let orders = &settings.orders;
-        match Webhook::open(&orders.webhook, &orders.webhook_token_file) {
-            Ok(webhook) => webhook.map(|webhook| Self { webhook }),
+/// Posts orders, one after another, until nobody takes any more.
+fn post_all(webhook: &Webhook, catalog: &Catalog, woken: &Receiver<()>) {
+    let mut pause = FIRST;
+    loop {
+        let wait = match post_next(webhook, catalog) {
+            Ok(Next::Go) => {
+                pause = FIRST;
+                continue;
+            }
+            // Every now and then, too: another program may have put one there.
+            Ok(Next::Rest) => LONGEST,
+            Ok(Next::Again) => {
+                pause = (pause * 2).min(LONGEST);
+                pause / 2
+            }
             Err(error) => {
-                tracing::error!("orders are not posted: {error}");
-                None
+                tracing::error!(%error, "orders cannot be read or written");
+                LONGEST
             }
-        }
-    }
-
-    /// Until nobody takes orders any more.
-    fn run(&self, catalog: &Catalog, woken: &Receiver<()>) {
-        let mut pause = FIRST;
-        loop {
-            let wait = match self.post_next(catalog) {
-                Ok(Next::Go) => {
-                    pause = FIRST;
-                    continue;
-                }
-                // Every now and then, too: another program may have put one there.
-                Ok(Next::Rest) => LONGEST,
-                Ok(Next::Again) => {
-                    pause = (pause * 2).min(LONGEST);
-                    pause / 2
-                }
-                Err(error) => {
-                    tracing::error!(%error, "orders cannot be read or written");
-                    LONGEST
-                }
-            };
-            if woken.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected) {
-                return;
-            }
-        }
-    }
-
-    /// Posts the oldest order that waits.
-    fn post_next(&self, catalog: &Catalog) -> Result<Next, StoreError> {
-        let Some(order) = catalog.order_to_post()? else { return Ok(Next::Rest) };
-        let is_stale = Timestamp::now().duration_since(order.made_at) > STALE;
-        let went = match is_stale {
-            true => Went::Never("it is too old by now".into()),
-            false => self.webhook.post(order.id, &order.body),
         };
-        match went {
-            Went::Taken => catalog.order_posted(order.id, false)?,
-            Went::Never(why) => {
-                tracing::error!("an order is given up: {why}");
-                catalog.order_posted(order.id, true)?;
-            }
-            Went::Again(why) => {
-                tracing::warn!("an order is not taken yet: {why}");
-                return Ok(Next::Again);
-            }
+        if woken.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected) {
+            return;
         }
-        Ok(Next::Go)
     }
+}
+
+/// Posts the oldest order that waits.
+fn post_next(webhook: &Webhook, catalog: &Catalog) -> Result<Next, StoreError> {
+    let Some(order) = catalog.order_to_post()? else { return Ok(Next::Rest) };
+    let is_stale = Timestamp::now().duration_since(order.made_at) > STALE;
+    let went = match is_stale {
+        true => Went::Never("it is too old by now".into()),
+        false => webhook.post(order.id, &order.body),
+    };
+    match went {
+        Went::Taken => catalog.order_posted(order.id, false)?,
+        Went::Never(why) => {
+            tracing::error!("an order is given up: {why}");
+            catalog.order_posted(order.id, true)?;
+        }
+        Went::Again(why) => {
+            tracing::warn!("an order is not taken yet: {why}");
+            return Ok(Next::Again);
+        }
+    }
+    Ok(Next::Go)
 }
 
 #[cfg(test)]
