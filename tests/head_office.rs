@@ -170,18 +170,24 @@ fn finds(kiosk: &Running) -> Option<u64> {
     (card["sku"] == "FR-1").then(|| card["price_cents"].as_u64()).flatten()
 }
 
+/// A running kiosk that has the first catalog of head office in use.
+async fn opened(broker: &Broker) -> (Publisher, Kiosk, Running) {
+    let mut publisher = Publisher::new(broker).await;
+    publisher.retained(&Topic::Keys, keys::chain_of(&site().tenant)).await;
+    publisher.publish(1, &content(1), &secret(Role::Catalog)).await;
+    let kiosk = kiosk_of(broker, broker.port);
+    let running = Running::start(&kiosk);
+    running.is_there().await;
+    until("the first catalog is in use", || finds(&running) == Some(301)).await;
+    (publisher, kiosk, running)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_head_office_publishes_is_found_and_what_shoppers_do_is_counted() {
     let broker = Broker::start();
     let office = Shop::new();
     let collector = collector(&broker, &office, 1);
-    let mut publisher = Publisher::new(&broker).await;
-    publisher.retained(&Topic::Keys, keys::chain_of(&site().tenant)).await;
-    publisher.publish(1, &content(1), &secret(Role::Catalog)).await;
-    let kiosk = kiosk_of(&broker, broker.port);
-    let running = Running::start(&kiosk);
-    running.is_there().await;
-    until("the first catalog is in use", || finds(&running) == Some(301)).await;
+    let (mut publisher, kiosk, running) = opened(&broker).await;
     publisher.publish(2, &content(2), &secret(Role::Catalog)).await;
     until("the second is", || finds(&running) == Some(302)).await;
     assert!(
@@ -213,13 +219,7 @@ async fn a_price_a_count_and_a_recall_are_answered_at_once() {
     let broker = Broker::start();
     let office = Shop::new();
     let collector = collector(&broker, &office, 1);
-    let mut publisher = Publisher::new(&broker).await;
-    publisher.retained(&Topic::Keys, keys::chain_of(&site().tenant)).await;
-    publisher.publish(1, &content(1), &secret(Role::Catalog)).await;
-    let kiosk = kiosk_of(&broker, broker.port);
-    let running = Running::start(&kiosk);
-    running.is_there().await;
-    until("the catalog is in use", || finds(&running) == Some(301)).await;
+    let (mut publisher, kiosk, running) = opened(&broker).await;
     let (issued, store) = (Timestamp::now(), site().store);
     let row = Price { sku: sku("FR-1"), price_cents: Some(249), promotion: None, as_of: None };
     let prices = Prices { catalog: 1, version: 1, issued, rows: vec![row] };
