@@ -3,10 +3,11 @@
 //! process only. Never logs a shopper's words.
 
 use super::ears::{Ears, HearingError};
-use super::folders::{Folders, worker};
+use super::folders::Folders;
 use super::lookup::Shelves;
 use super::meaning::searched_by_meaning;
 use super::meter::{self, Meter};
+use super::mind::Mind;
 use super::mouth::{Mouth, Utterance};
 use super::sessions::{Sessions, Talked};
 use super::turn::{Aids, Answer, Command, Event, Turn};
@@ -20,7 +21,7 @@ use crate::dialog::prompt;
 use crate::dialog::tool::Tool;
 use crate::domain::turn::{Card, Timings, TurnReport};
 use crate::domain::{AsOf, Product, moment};
-use crate::engines::{Address, CompletionRequest, Engine, EngineConfig, LanguageModel, Segment};
+use crate::engines::Engine;
 use crate::models::ModelDir;
 use crate::models::onnx::Runtime;
 use crate::settings::Settings;
@@ -30,7 +31,6 @@ use crate::voice::echo::Noise;
 use anyhow::{Context as _, Result};
 use jiff::{Timestamp, Zoned};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -81,7 +81,7 @@ pub struct Assistant {
     mouth: Option<Mouth>,
     /// `None` where its vectors cannot be made.
     pub(super) classifier: Option<Classifier>,
-    model: Option<LanguageModel>,
+    mind: Option<Mind>,
     sessions: Mutex<Sessions>,
 }
 
@@ -140,11 +140,11 @@ impl Assistant {
             Some(runtime) if parts.speaking => Some(Mouth::open(&models, runtime, &settings.voice)?),
             _ => None,
         };
-        let model = language_model(&models, &settings)?;
+        let mind = settings.llm.enabled.then(|| Mind::open(&models, &settings.llm)).transpose()?;
         let guide = guide(&settings)?;
         let classifier = Classifier::shipped().filter(|own| catalog.encoder() == Some(own.encoder()));
         let (catalog, meter, sessions) = (Arc::new(catalog), OnceLock::new(), Mutex::default());
-        Ok(Self { catalog, meter, shop, guide, settings, ears, mouth, classifier, model, sessions })
+        Ok(Self { catalog, meter, shop, guide, settings, ears, mouth, classifier, mind, sessions })
     }
 
     /// Makes products that came with an import or a correction ready for search by
@@ -169,10 +169,10 @@ impl Assistant {
             }
         };
         let thinking = async {
-            let model = self.model.as_ref()?;
-            let head = vec![Segment::trusted(prompt::HEAD)];
-            let deadline = Duration::from_secs(60);
-            model.prime(head, deadline).await.err().map(|error| error.to_string())
+            match &self.mind {
+                Some(mind) => mind.warm().await.err().map(|error| error.to_string()),
+                None => None,
+            }
         };
         tokio::task::block_in_place(|| {
             let request = SearchRequest { text: "milk".to_owned(), limit: 1, ..SearchRequest::default() };
@@ -197,7 +197,14 @@ impl Assistant {
     /// The engines of this run, for health checks.
     pub fn engines(&self) -> impl Iterator<Item = &Engine> {
         let ears = self.ears.as_ref().map(Ears::engine);
-        ears.into_iter().chain(self.model.as_ref().map(LanguageModel::engine))
+        ears.into_iter().chain(self.mind.as_ref().map(Mind::engine))
+    }
+
+    /// Ends all engines; each is started anew when it is next needed.
+    pub async fn stop_engines(&self) {
+        for engine in self.engines() {
+            engine.stop().await;
+        }
     }
 
     /// The loaded catalog.
@@ -267,7 +274,7 @@ impl Assistant {
         };
         let before = context.clone();
         let shop = tokio::task::block_in_place(|| self.shop());
-        let aids = Aids { classifier: self.classifier.is_some(), model: self.model.is_some() };
+        let aids = Aids { classifier: self.classifier.is_some(), model: self.mind.is_some() };
         let mut turn = Turn::new(context, shop.info.currency, aids);
         let mut event = self.listen(&request.input, &shop.menu, &mut timings).await?;
         let answer = loop {
@@ -460,26 +467,15 @@ impl Assistant {
     }
 
     async fn ask_model(&self, prompt: Vec<prompt::Segment>, words: &str) -> Event {
-        let Some(model) = &self.model else {
+        let Some(mind) = &self.mind else {
             return Event::ModelFailed("there is no language model".into());
         };
-        let segment = |segment: prompt::Segment| {
-            if segment.trusted { Segment::trusted(segment.text) } else { Segment::untrusted(segment.text) }
-        };
-        let request = CompletionRequest {
-            prompt: prompt.into_iter().map(segment).collect(),
-            grammar: Some(prompt::GRAMMAR.to_owned()),
-            max_tokens: prompt::MAX_TOKENS,
-            temperature: 0.0,
-            seed: 0,
-            deadline: Duration::from_secs_f64(self.settings.llm.deadline_seconds),
-        };
-        match model.complete(request).await {
+        match mind.choose(prompt).await {
             Ok(completion) => {
-                let named = prompt::named(&completion.text);
+                let named = prompt::named(&completion);
                 let likeness =
                     tokio::task::block_in_place(|| named.and_then(|named| self.likeness(words, &named)));
-                Event::ModelAnswered { completion: completion.text, likeness }
+                Event::ModelAnswered { completion, likeness }
             }
             Err(error) => Event::ModelFailed(error.to_string()),
         }
@@ -543,17 +539,6 @@ fn guide(settings: &Settings) -> Result<Guide> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read the occasions in {path}"))?;
     Guide::read(&text).with_context(|| format!("the occasions in {path} are not usable"))
-}
-
-fn language_model(models: &ModelDir, settings: &Settings) -> Result<Option<LanguageModel>> {
-    if !settings.llm.enabled {
-        return Ok(None);
-    }
-    let model = models.ready(&settings.llm.model)?;
-    let args: [OsString; 4] =
-        ["--model".into(), model.into(), "--threads".into(), settings.llm.threads.to_string().into()];
-    let config = EngineConfig::new("aisle-llm", Address::worker(worker("aisle-llm"), args));
-    Ok(Some(LanguageModel::new(Engine::new(config)?)))
 }
 
 fn cards(answer: &Answer, info: &CatalogInfo) -> Vec<Card> {

@@ -17,6 +17,7 @@ pub mod live;
 pub mod lookup;
 pub mod meaning;
 pub mod meter;
+pub mod mind;
 pub mod mirror;
 pub mod mouth;
 pub mod office;

@@ -93,9 +93,7 @@ pub async fn run(
         }
     }
     notify(&[NotifyState::Stopping]);
-    for engine in assistant.engines() {
-        engine.stop().await;
-    }
+    assistant.stop_engines().await;
     let _ = std::fs::remove_file(socket);
     Ok(())
 }

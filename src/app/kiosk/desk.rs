@@ -249,9 +249,7 @@ pub(super) async fn run(
         None => ExitCode::SUCCESS,
     };
     if let Some(hands) = &desk.hands {
-        for engine in hands.assistant.engines() {
-            engine.stop().await;
-        }
+        hands.assistant.stop_engines().await;
     }
     if asked.is_none() {
         // Ours: the service made it.
@@ -480,9 +478,7 @@ impl Desk {
             Command::RestartEngines => {
                 let assistant = Arc::clone(&hands.assistant);
                 tokio::spawn(async move {
-                    for engine in assistant.engines() {
-                        engine.stop().await;
-                    }
+                    assistant.stop_engines().await;
                     for trouble in assistant.warm().await {
                         tracing::warn!(%trouble, "an engine did not start again");
                     }

@@ -268,9 +268,7 @@ impl Performer {
 
     async fn restart_engines(&self) -> Result<Vec<String>, String> {
         let assistant = self.kit.assistant.upgrade().ok_or("the kiosk is being stopped")?;
-        for engine in assistant.engines() {
-            engine.stop().await;
-        }
+        assistant.stop_engines().await;
         let troubles = assistant.warm().await;
         if troubles.is_empty() { Ok(Vec::new()) } else { Err(troubles.join("; ")) }
     }
