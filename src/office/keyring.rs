@@ -10,7 +10,7 @@
 
 use super::files::{self, FileError};
 use crate::sync::digest::Digest;
-use crate::sync::keys::{Anchor, Key, KeyList, RoleKeys, Trust, chain, seal_list};
+use crate::sync::keys::{Anchor, Key, KeyList, RoleKeys, Trust, body_of, chain, lists_of, seal_list};
 use crate::sync::sign::{KeyId, MAX_SIGNATURES, PublicKey, SecretKey, SignError};
 use crate::sync::topics::{Name, Role};
 use crate::sync::wire;
@@ -133,18 +133,18 @@ impl Keyring {
             return Err(KeyringError::None(folder));
         }
         let bytes = files::read(&path)?;
-        let lists = split(&bytes);
         // The folder is head office's own word for who the root is; what follows must hold.
-        let begin = || {
-            let first = lists.first().and_then(|list| list.split(|byte| *byte == b'\n').nth(1));
+        let begin = || -> Result<_, SignError> {
+            let lists: Vec<Vec<u8>> = lists_of(&bytes)?.into_iter().map(<[u8]>::to_vec).collect();
+            let first = lists.first().and_then(|list| body_of(list));
             let first: KeyList = wire::read(first.unwrap_or_default())?;
             let root = first.roles.get(&Role::Root);
             let ids = root.map(|entry| entry.keys.as_slice()).unwrap_or_default();
             let keys = ids.iter().filter_map(|id| first.keys.get(id)).map(|key| key.ed25519).collect();
             let threshold = root.map_or(1, |entry| entry.threshold.into());
-            Trust::begin(&Anchor { keys, threshold }, &bytes, tenant)
+            Ok((lists, Trust::begin(&Anchor { keys, threshold }, &bytes, tenant)?))
         };
-        let trust = begin().map_err(|source| KeyringError::Chain { path, source })?;
+        let (lists, trust) = begin().map_err(|source| KeyringError::Chain { path, source })?;
         Ok(Self { folder, tenant: tenant.clone(), lists, trust })
     }
 
@@ -281,7 +281,8 @@ impl Keyring {
         // What a kiosk would refuse is not written down.
         let trust = self.trust.advance(&bytes, &self.tenant)?;
         files::replace(&self.folder.join(CHAIN), &bytes)?;
-        (self.lists, self.trust) = (split(&bytes), trust);
+        self.lists = lists_of(&bytes)?.into_iter().map(<[u8]>::to_vec).collect();
+        self.trust = trust;
         Ok(())
     }
 
@@ -365,12 +366,6 @@ fn left_over(folder: &Path, role: Role) -> Result<Option<SecretKey>, KeyringErro
 fn keys(list: &KeyList, role: Role) -> impl Iterator<Item = (KeyId, &Key)> {
     let ids = list.roles.get(&role).map(|entry| entry.keys.as_slice()).unwrap_or_default();
     ids.iter().filter_map(|id| list.keys.get(id).map(|key| (*id, key)))
-}
-
-/// The sealed lists of a chain: two lines each.
-fn split(chain: &[u8]) -> Vec<Vec<u8>> {
-    let lines: Vec<&[u8]> = chain.split(|byte| *byte == b'\n').collect();
-    lines.chunks(2).map(|list| list.join(&b'\n')).collect()
 }
 
 /// Whole seconds: what people read.

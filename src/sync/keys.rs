@@ -159,7 +159,7 @@ impl Trust {
     /// No list is signed by the anchor, or one after it does not follow from the one before.
     pub fn begin(anchor: &Anchor, chain: &[u8], tenant: &Name) -> Result<Self, SignError> {
         let ring = Ring { role: Role::Root.name(), keys: anchor.keys.clone(), threshold: anchor.threshold };
-        let lists = split(chain)?;
+        let lists = lists_of(chain)?;
         let first =
             lists.iter().enumerate().find_map(|(at, list)| Some((at, open_list(list, tenant, &ring).ok()?)));
         let (at, first) = first.ok_or(SignError::NotAnchored)?;
@@ -173,7 +173,7 @@ impl Trust {
     /// # Errors
     /// This list is not in the chain, or one after it does not follow from the one before.
     pub fn advance(&self, chain: &[u8], tenant: &Name) -> Result<Self, SignError> {
-        let lists = split(chain)?;
+        let lists = lists_of(chain)?;
         let own = self.digest();
         // By digest, so that nothing is read of what is not verified.
         let at = lists.iter().position(|list| body_of(list).is_some_and(|body| Digest::of(body) == own));
@@ -242,8 +242,11 @@ pub fn chain(lists: &[Vec<u8>]) -> Vec<u8> {
     newest.join(&b'\n')
 }
 
-/// The sealed lists of a chain: a header line and a body line each.
-fn split(chain: &[u8]) -> Result<Vec<&[u8]>, SignError> {
+/// The sealed lists of a chain, oldest first: a header line and a body line each.
+///
+/// # Errors
+/// It is empty, too large, or ends within a list.
+pub fn lists_of(chain: &[u8]) -> Result<Vec<&[u8]>, SignError> {
     if chain.len() > MAX_BATCH {
         let (kind, bytes) = (Kind::Keys.name(), chain.len());
         return Err(SignError::TooLarge { kind, bytes, limit: MAX_BATCH });
@@ -265,7 +268,9 @@ fn split(chain: &[u8]) -> Result<Vec<&[u8]>, SignError> {
     Ok(lists)
 }
 
-fn body_of(list: &[u8]) -> Option<&[u8]> {
+/// What a sealed list holds, not verified.
+#[must_use]
+pub fn body_of(list: &[u8]) -> Option<&[u8]> {
     list.get(list.iter().position(|byte| *byte == b'\n')? + 1..)
 }
 
