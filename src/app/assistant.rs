@@ -32,6 +32,7 @@ use anyhow::{Context as _, Result};
 use jiff::{Timestamp, Zoned};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -83,6 +84,8 @@ pub struct Assistant {
     pub(super) classifier: Option<Classifier>,
     mind: Option<Mind>,
     sessions: Mutex<Sessions>,
+    /// Orders are sent from here.
+    sends: AtomicBool,
 }
 
 /// What turns need of the catalog at hand, read again when it has changed.
@@ -144,7 +147,8 @@ impl Assistant {
         let guide = guide(&settings)?;
         let classifier = Classifier::shipped().filter(|own| catalog.encoder() == Some(own.encoder()));
         let (catalog, meter, sessions) = (Arc::new(catalog), OnceLock::new(), Mutex::default());
-        Ok(Self { catalog, meter, shop, guide, settings, ears, mouth, classifier, mind, sessions })
+        let sends = AtomicBool::new(false);
+        Ok(Self { catalog, meter, shop, guide, settings, ears, mouth, classifier, mind, sessions, sends })
     }
 
     /// Makes products that came with an import or a correction ready for search by
@@ -388,6 +392,7 @@ impl Assistant {
             areas: &shop.areas,
             now: &Zoned::now(),
             context,
+            sends: self.sends.load(Ordering::Relaxed),
         })
     }
 
@@ -421,6 +426,11 @@ impl Assistant {
     /// Notes turns for head office with `meter` from now on; only the first one counts.
     pub(super) fn note_with(&self, meter: Arc<Meter>) {
         let _ = self.meter.set(meter);
+    }
+
+    /// What is made to order is sent to who makes it from now on, once a shopper is done.
+    pub(super) fn sends_orders(&self) {
+        self.sends.store(true, Ordering::Relaxed);
     }
 
     /// Who notes; `None` for a single question at a terminal.

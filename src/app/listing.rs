@@ -253,7 +253,10 @@ impl Shelves<'_> {
         if findings.tool == Tool::ConfirmList && self.context.question() == Some(&Question::Meant) {
             findings.question = Some(Question::Meant);
         }
-        self.tell(findings, &self.context.order)
+        self.tell(findings, &self.context.order)?;
+        let is_made = |found: &Found| !found.product.option_groups.is_empty();
+        findings.sent = self.sends && findings.question.is_none() && findings.found.iter().any(is_made);
+        Ok(())
     }
 
     /// "Yes" to the question that is open.

@@ -29,6 +29,8 @@ pub struct Shelves<'a> {
     pub now: &'a Zoned,
     /// The conversation so far.
     pub context: &'a Context,
+    /// What is made for the shopper is sent to who makes it, not shown to them.
+    pub sends: bool,
 }
 
 impl Shelves<'_> {

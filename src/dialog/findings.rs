@@ -133,6 +133,8 @@ pub struct Findings {
     pub touched: Vec<usize>,
     /// What is asked back.
     pub question: Option<Question>,
+    /// What is made for the shopper goes from here to who makes it, once the list is confirmed.
+    pub sent: bool,
     /// What the list costs, where that is asked about or shown.
     pub total_cents: Option<Cents>,
     pub plan: Option<Plan>,
@@ -168,6 +170,7 @@ impl Findings {
             total_cents: None,
             plan: None,
             choices: Vec::new(),
+            sent: false,
             note: None,
             called: None,
             repeated: None,

@@ -288,6 +288,9 @@ impl Desk {
     /// Sets the hands to work.
     fn begin(&mut self, assistant: &Arc<Assistant>, mut asked: mpsc::Receiver<Job>) {
         let orders = Orders::start(assistant.shared_catalog(), &self.settings);
+        if orders.is_some() {
+            assistant.sends_orders();
+        }
         let hands = Hands { assistant: Arc::clone(assistant), settings: Arc::clone(&self.settings), orders };
         self.hands = Some(hands.clone());
         let (events, visit) = (self.events.clone(), Arc::clone(&self.visit));

@@ -57,11 +57,7 @@ impl State {
 
     /// It is written down, or is not.
     pub(super) fn placed(&mut self, number: Option<String>) -> Vec<Command> {
-        if number.is_none() {
-            self.sent_at = None;
-            self.screen.list.sent = Some(Sent::Counter);
-        }
-        Vec::new()
+        if number.is_none() { self.to_the_counter() } else { Vec::new() }
     }
 
     /// Somebody has it.
@@ -70,10 +66,14 @@ impl State {
         let number = number.to_uppercase();
         let spoken = format!("Your order number is {}.", number.replace('-', " "));
         self.screen.list.sent = Some(Sent::Number(number));
+        self.tell_of_order(spoken)
+    }
+
+    /// Says what became of an order, where its page does not show it and aloud.
+    fn tell_of_order(&mut self, spoken: String) -> Vec<Command> {
         if self.screen.chrome.language != Language::English {
             return Vec::new();
         }
-        // The list says it for itself.
         if self.screen.chrome.page != Page::List {
             self.say(Notice::Said(spoken.clone()), false);
         }
@@ -81,10 +81,16 @@ impl State {
     }
 
     /// Who waited long enough shows the list at the counter. The number may come still.
-    pub(super) fn await_taking(&mut self) {
-        if self.sent_at.take_if(|since| self.now.saturating_sub(*since) >= WAIT).is_some() {
-            self.screen.list.sent = Some(Sent::Counter);
-        }
+    pub(super) fn await_taking(&mut self) -> Vec<Command> {
+        let waited = self.sent_at.is_some_and(|since| self.now.saturating_sub(since) >= WAIT);
+        if waited { self.to_the_counter() } else { Vec::new() }
+    }
+
+    /// Nobody has it as far as is known: the shopper brings it.
+    fn to_the_counter(&mut self) -> Vec<Command> {
+        self.sent_at = None;
+        self.screen.list.sent = Some(Sent::Counter);
+        self.tell_of_order("Please show this at the counter.".into())
     }
 }
 

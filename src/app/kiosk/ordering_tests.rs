@@ -44,6 +44,13 @@ fn placed(commands: &[Command]) -> Vec<OrderLine> {
     lines.unwrap_or_default()
 }
 
+fn spoken(commands: &[Command]) -> Option<String> {
+    commands.iter().find_map(|command| match command {
+        Command::Speak(_, words) => Some(words.clone()),
+        _ => None,
+    })
+}
+
 fn visit(state: &State) -> u64 {
     state.number()
 }
@@ -76,9 +83,9 @@ fn who_waits_too_long_is_sent_to_the_counter_and_may_still_get_a_number() {
     say(&mut kiosk, lattes(1, true));
     let now = visit(&kiosk.state);
     kiosk.event(Event::Placed(now, Some("k1-42".into())));
-    kiosk.until(7);
+    assert_eq!(spoken(&kiosk.until(7)), None);
     assert_eq!(sent(&kiosk), Some(Sent::Sending));
-    kiosk.until(9);
+    assert_eq!(spoken(&kiosk.until(9)).as_deref(), Some("Please show this at the counter."));
     assert_eq!(sent(&kiosk), Some(Sent::Counter));
     kiosk.event(Event::Taken(now, "k1-42".into()));
     assert_eq!(sent(&kiosk), Some(Sent::Number("K1-42".into())));
@@ -86,7 +93,8 @@ fn who_waits_too_long_is_sent_to_the_counter_and_may_still_get_a_number() {
     let mut kiosk = thirsty(true);
     say(&mut kiosk, lattes(1, true));
     let now = visit(&kiosk.state);
-    kiosk.event(Event::Placed(now, None));
+    let commands = kiosk.event(Event::Placed(now, None));
+    assert!(spoken(&commands).is_some(), "{commands:?}");
     assert_eq!(sent(&kiosk), Some(Sent::Counter));
 }
 

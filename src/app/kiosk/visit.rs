@@ -374,7 +374,7 @@ impl State {
         if self.ends_at.is_some_and(|at| self.now >= at) {
             return self.end();
         }
-        self.await_taking();
+        let commands = self.await_taking();
         let page = self.screen.chrome.page;
         if self.screen.maintenance.gate == Lock::Barred {
             self.screen.maintenance.barred_seconds = self.gate.barred(self.now).map_or(0, seconds);
@@ -387,7 +387,7 @@ impl State {
         let speaks = self.speaking_since.is_some_and(|since| self.now.saturating_sub(since) < SPEECH);
         if is_idle || (speaks && self.asked_at.is_none()) {
             self.last_touch = self.now;
-            return Vec::new();
+            return commands;
         }
         let asked = self.asked_at.map(|at| self.now.saturating_sub(at) + self.rules.ask_after);
         let idle = self.now.saturating_sub(self.last_touch).max(asked.unwrap_or_default());
@@ -396,7 +396,7 @@ impl State {
         }
         self.screen.chrome.idle_seconds = (idle >= self.rules.ask_after)
             .then(|| seconds(self.rules.ask_after + self.rules.erase_after - idle).max(1));
-        Vec::new()
+        commands
     }
 
     /// Shows the assistant's own words, where the page that they are about is shown as well

@@ -16,7 +16,13 @@ pub(super) fn told(reply: &mut Reply, findings: &Findings) {
         Tool::ReviewList => return reviewed(reply, findings, "You have "),
         Tool::ConfirmList => {
             reviewed(reply, findings, "Your order: ");
-            reply.say(" Please show this at the register or the counter.");
+            // Of what is sent the kiosk says itself what became of it.
+            let is_made = |found: &Found| !found.product.option_groups.is_empty();
+            if !findings.sent {
+                reply.say(" Please show this at the register or the counter.");
+            } else if !findings.found.iter().all(is_made) {
+                reply.say(" Please take the rest to the register.");
+            }
             return;
         }
         Tool::Agree => {

@@ -108,3 +108,17 @@ fn a_total_of_more_than_was_named_says_that_there_is_more() {
     assert!(told(5).ends_with(", and Thing 4, together $5.00. Anything else?"), "{}", told(5));
     assert!(told(7).ends_with(", and Thing 4, and more on the screen, together $7.00. Anything else?"));
 }
+
+#[test]
+fn what_is_sent_is_not_to_be_shown_at_the_counter() {
+    let latte = found(r#"{"sku":"L","title":"Latte","option_groups":["size"]}"#);
+    let milk = found(r#"{"sku":"M","title":"Milk"}"#);
+    let told = |found: &[&Found], sent: bool| {
+        let found = found.iter().map(|own| (*own).clone()).collect();
+        let findings = Findings { found, sent, ..Findings::none(Tool::ConfirmList, Currency::Usd) };
+        reply(&findings).text
+    };
+    assert!(told(&[&latte], false).ends_with("show this at the register or the counter."));
+    assert!(!told(&[&latte], true).contains("Please"));
+    assert!(told(&[&latte, &milk], true).ends_with("Please take the rest to the register."));
+}
