@@ -92,6 +92,24 @@ fn a_drink_takes_options_over_several_turns() {
 }
 
 #[test]
+fn what_is_asked_for_beside_a_drink_is_not_left_out() {
+    let kiosk = Kiosk::with_demo_store();
+    for (said, beside) in [
+        ("a large latte with oat milk and two lemons", "Lemon"),
+        ("I want two bananas and a large latte please", "Banana"),
+        ("a latte with oat milk and a croissant", "Butter Croissant"),
+    ] {
+        let turn = play(&kiosk, &[said]).remove(0);
+        let titles: Vec<_> = turn["order"].as_array().unwrap().iter().map(|line| &line["title"]).collect();
+        assert_eq!(titles, ["latte", beside], "{said}");
+    }
+    // Of what the shop has not it says so.
+    let turn = play(&kiosk, &["a large latte and a drizzle of unicorn"]).remove(0);
+    assert_eq!(turn["order"].as_array().unwrap().len(), 1);
+    assert!(reply(&turn).contains("did not find"), "{}", reply(&turn));
+}
+
+#[test]
 fn an_occasion_is_planned_and_agreed_to() {
     let kiosk = Kiosk::with_demo_store();
     let turns =

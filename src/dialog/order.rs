@@ -302,7 +302,7 @@ fn is_measured(window: &[String]) -> bool {
     window.iter().any(|word| MEASURES.contains(&word.as_str()))
 }
 
-fn is_filler(word: &str) -> bool {
+pub(super) fn is_filler(word: &str) -> bool {
     FILLERS.contains(&word)
 }
 

@@ -201,13 +201,16 @@ fn sure(
         return Some(tool);
     }
     let reading = order::read(menu, &clause.words());
-    if is_order(&reading, sentence) {
-        return Some(Tool::OrderDrinks { lines: reading.lines, others: Vec::new() });
-    }
+    let is_order = is_order(&reading, sentence);
+    // What no menu knows may be a slip, or something from a shelf.
     if !reading.lines.is_empty()
+        && !(is_order && reading.leftover.is_empty())
         && let Some(tool) = mixed_order(clause, sentence, menu, context)
     {
         return Some(tool);
+    }
+    if is_order {
+        return Some(Tool::OrderDrinks { lines: reading.lines, others: Vec::new() });
     }
     adding::added(clause, context).or_else(|| narrow::narrowed(bare, context))
 }
@@ -255,7 +258,10 @@ fn mixed_order(clause: &Clause, sentence: &str, menu: &Menu, context: &Context) 
                 drinks.push("and".to_owned());
                 drinks.extend(part.iter().cloned());
             } else {
-                others.push(part.to_vec());
+                // "I want two bananas": what is wanted begins with how many.
+                let asks = |at: &usize| amount(part, *at).is_none() && order::is_filler(&part[*at]);
+                let lead = (0..part.len()).take_while(asks).count();
+                others.push(part[lead..].to_vec());
             }
         }
     }
