@@ -308,8 +308,8 @@ impl Assistant {
         let transcript = turn.words().to_owned();
         let context = turn.into_context();
         let order = context.order.clone();
+        let told = meter::told(&answer, &context, request.stays);
         self.remember(request, Talked { context, before }, &answer);
-        let told = meter::told(&answer);
         let main = answer.main().context("a turn has a step")?;
         let (intent, tier) = (main.understanding.tool.intent(), main.understanding.tier);
         let tool = main.understanding.tool.report();

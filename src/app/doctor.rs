@@ -7,7 +7,7 @@ use super::line::Setup;
 use crate::engines::EngineState;
 use crate::models::{ModelDir, Status, Tier};
 use crate::settings::Settings;
-use crate::store::Catalog;
+use crate::store::{Catalog, free};
 use crate::sync::topics::Site;
 use crate::sync::webhook::Webhook;
 use crate::voice::devices::SoundDevices;
@@ -65,7 +65,7 @@ pub async fn examine(folders: &Folders, settings: &Settings) -> Vec<Check> {
 /// The checks that start nothing: a kiosk that runs asks its own engines.
 #[must_use]
 pub fn standing(folders: &Folders, settings: &Settings) -> Vec<Check> {
-    let mut checks = vec![processor(), disk(&folders.data)];
+    let mut checks = vec![processor(), disk(&folders.data, settings)];
     checks.extend(models(folders));
     checks.extend(workers());
     checks.push(match espeak::check("en-us") {
@@ -108,16 +108,11 @@ fn processor() -> Check {
     Check::good("processor", format!("{arch}, {cores} cores"))
 }
 
-/// Free space below which a kiosk that runs for years should be looked at.
-const LITTLE_SPACE: u64 = 500_000_000;
-
-fn disk(data: &Path) -> Check {
-    let existing = data.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
-    match rustix::fs::statvfs(existing) {
-        Ok(space) => {
-            let free = space.f_bavail.saturating_mul(space.f_frsize);
-            let seen = format!("{} MB free at {}", free / 1_000_000, data.display());
-            if free < LITTLE_SPACE {
+fn disk(data: &Path, settings: &Settings) -> Check {
+    match free(data).map(|free| free / 1_000_000) {
+        Ok(free) => {
+            let seen = format!("{free} MB free at {}", data.display());
+            if free < settings.machine.low_disk_mb.into() {
                 return Check::warning("disk", seen, "free some space, or move --data");
             }
             Check::good("disk", seen)

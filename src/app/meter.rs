@@ -5,15 +5,18 @@
 use super::assistant::millis;
 use super::talk::trace::{Reached, Trace};
 use super::turn::{Answer, Step};
+use crate::dialog::context::{Context, Question};
+use crate::dialog::findings::Found;
+use crate::dialog::tool::Tool;
 use crate::domain::turn::{Intent, Timings};
-use crate::store::Catalog;
-use crate::sync::tell::{TellError, tell};
+use crate::store::{Catalog, Lane, Priority, Room};
+use crate::sync::tell::Made;
 use crate::sync::uplink::Waker;
 use crate::sync::wire::event::{HonestNo, Stage, Telemetry, Told};
 use crate::sync::wire::histogram::Histogram;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,13 +25,17 @@ use std::time::{Duration, Instant};
 const WAITING: usize = 1024;
 /// How often the counts are written down.
 const EVERY: Duration = Duration::from_secs(300);
+/// When what could not be written is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
+/// Events of weight that wait for a disk that cannot be written; more are given up.
+const HELD: usize = 256;
 
-/// Puts one event into the outbox, which may take so many bytes.
-type Tell = Box<dyn FnOnce(&Catalog, u64) -> Result<bool, TellError> + Send>;
+/// Events that were given up, by lane and kind, and are not counted in the outbox yet.
+type Lost = HashMap<(Lane, String), u64>;
 
 /// What is to be written.
 enum Note {
-    Event(Tell),
+    Event(Box<Made>),
     /// Write the counts down, and say when everything is.
     Flush(SyncSender<()>),
 }
@@ -37,27 +44,33 @@ enum Note {
 pub struct Meter {
     notes: SyncSender<Note>,
     times: Arc<Mutex<BTreeMap<Stage, Histogram>>>,
+    lost: Arc<Mutex<Lost>>,
     waker: Arc<OnceLock<Waker>>,
 }
 
 impl Meter {
-    /// Begins to write into the outbox of `catalog`, which may take so many megabytes.
+    /// Begins to write into the outbox of `catalog`, which may take so many megabytes. While
+    /// there is no `room` only what has weight is written; the rest is given up, and counted.
     #[must_use]
-    pub fn start(catalog: Arc<Catalog>, outbox_mb: u32) -> Arc<Self> {
+    pub fn start(catalog: Arc<Catalog>, outbox_mb: u32, room: Room) -> Arc<Self> {
         let (notes, told) = sync_channel(WAITING);
         let times = Arc::<Mutex<BTreeMap<_, _>>>::default();
+        let lost = Arc::<Mutex<Lost>>::default();
         let waker = Arc::<OnceLock<Waker>>::default();
         let writer = Writer {
             catalog,
             cap: u64::from(outbox_mb) << 20,
+            room,
             times: Arc::clone(&times),
+            lost: Arc::clone(&lost),
+            held: VecDeque::new(),
             waker: Arc::clone(&waker),
             fails: false,
         };
         if let Err(error) = thread::Builder::new().name("meter".into()).spawn(move || writer.run(&told)) {
             tracing::error!(%error, "nothing is counted for head office");
         }
-        Arc::new(Self { notes, times, waker })
+        Arc::new(Self { notes, times, lost, waker })
     }
 
     /// Who is woken when something was written.
@@ -71,11 +84,16 @@ impl Meter {
     }
 
     /// Notes an event that happened now.
-    pub fn tell<T: Told + Send + 'static>(&self, what: T) {
-        let at = Timestamp::now();
-        let note = Note::Event(Box::new(move |catalog, cap| tell(catalog, &what, at, cap)));
-        if self.notes.try_send(note).is_err() {
+    pub fn tell<T: Told>(&self, what: T) {
+        let made = match Made::of(&what, Timestamp::now()) {
+            Ok(made) => made,
+            Err(error) => return tracing::error!(%error, "head office would refuse what it is to be told"),
+        };
+        if let Err(TrySendError::Full(Note::Event(made)) | TrySendError::Disconnected(Note::Event(made))) =
+            self.notes.try_send(Note::Event(Box::new(made)))
+        {
             tracing::warn!("an event for head office is lost: the disk does not keep up");
+            lose(&self.lost, &made);
         }
     }
 
@@ -133,9 +151,19 @@ impl Meter {
     }
 }
 
-/// What a turn is worth telling, besides its times.
-pub(super) fn told(answer: &Answer) -> Vec<Telemetry> {
-    answer.steps.iter().flat_map(of_step).collect()
+/// What a turn that left `context` is worth telling, besides its times. What a visit at the screen
+/// makes of recommendations is told at its end, by who follows it (`is_visit`).
+pub(super) fn told(answer: &Answer, context: &Context, is_visit: bool) -> Vec<Telemetry> {
+    let mut all: Vec<Telemetry> = answer.steps.iter().flat_map(of_step).collect();
+    all.retain(|event| !(is_visit && matches!(event, Telemetry::Recommended { .. })));
+    let confirms = answer.steps.iter().any(|step| step.understanding.tool == Tool::ConfirmList);
+    // Asked whether it is meant so, nobody has confirmed yet.
+    let asks = matches!(context.question(), Some(Question::Meant | Question::AddAll(_)));
+    if confirms && !asks && !context.order.is_empty() {
+        let lines = u32::try_from(context.order.len()).unwrap_or(u32::MAX);
+        all.push(Telemetry::ListConfirmed { lines });
+    }
+    all
 }
 
 fn of_step(step: &Step) -> Vec<Telemetry> {
@@ -159,6 +187,9 @@ fn of_step(step: &Step) -> Vec<Telemetry> {
         Intent::Unclear => Some(HonestNo::NotUnderstood),
         _ if !findings.stopped.is_empty() => Some(HonestNo::Recalled),
         _ if findings.no_match => Some(HonestNo::NotCarried),
+        _ if findings.found.first().is_some_and(|found| is_unknown(intent, found)) => {
+            Some(HonestNo::NotKnown)
+        }
         _ => None,
     };
     all.extend(why.map(|why| Telemetry::HonestNo { why }));
@@ -169,11 +200,34 @@ fn of_step(step: &Step) -> Vec<Telemetry> {
     all
 }
 
+/// Whether what was asked of a product is not stated.
+fn is_unknown(intent: Intent, found: &Found) -> bool {
+    let product = &found.product;
+    match intent {
+        Intent::Price => found.price_cents.is_none(),
+        Intent::Stock => product.stock.is_none() && product.availability.is_none(),
+        Intent::Locate => product.location.is_none(),
+        Intent::Allergens => product.allergens.is_none(),
+        _ => false,
+    }
+}
+
+/// Counts an event as given up.
+fn lose(lost: &Mutex<Lost>, made: &Made) {
+    let event = made.event();
+    let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
+    *lost.entry((event.lane, event.kind.to_owned())).or_default() += 1;
+}
+
 /// The thread that writes.
 struct Writer {
     catalog: Arc<Catalog>,
     cap: u64,
+    room: Room,
     times: Arc<Mutex<BTreeMap<Stage, Histogram>>>,
+    lost: Arc<Mutex<Lost>>,
+    /// Could not be written yet.
+    held: VecDeque<Made>,
     waker: Arc<OnceLock<Waker>>,
     /// The last one could not be written: that is logged once.
     fails: bool,
@@ -183,19 +237,27 @@ impl Writer {
     /// Until nobody notes anything any more.
     fn run(mut self, told: &Receiver<Note>) {
         let mut due = Instant::now() + EVERY;
+        let mut again = Instant::now() + AGAIN;
         loop {
-            let left = due.saturating_duration_since(Instant::now());
+            let left = due.min(again).saturating_duration_since(Instant::now());
             match told.recv_timeout(left) {
-                Ok(Note::Event(event)) => self.write(event),
+                Ok(Note::Event(made)) => self.write(*made),
                 Ok(Note::Flush(done)) => {
                     self.flush();
+                    self.catch_up();
                     let _ = done.send(());
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    self.flush();
-                    due = Instant::now() + EVERY;
-                }
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
+            }
+            // Also while much is told, without a pause in it.
+            if Instant::now() >= due {
+                self.flush();
+                due = Instant::now() + EVERY;
+            }
+            if Instant::now() >= again {
+                self.catch_up();
+                again = Instant::now() + AGAIN;
             }
         }
     }
@@ -204,36 +266,75 @@ impl Writer {
     fn flush(&mut self) {
         let times = std::mem::take(&mut *self.times.lock().unwrap_or_else(PoisonError::into_inner));
         for (stage, counts) in times {
-            let event = Telemetry::Latency { stage, counts };
-            self.write(Box::new(move |catalog, cap| tell(catalog, &event, Timestamp::now(), cap)));
+            match Made::of(&Telemetry::Latency { stage, counts }, Timestamp::now()) {
+                Ok(made) => self.write(made),
+                Err(error) => tracing::error!(%error, "head office would refuse what it is to be told"),
+            }
         }
     }
 
-    fn write(&mut self, event: Tell) {
-        let kept = event(&self.catalog, self.cap);
+    fn write(&mut self, made: Made) {
+        let has_weight = made.event().priority >= Priority::High;
+        if !has_weight && self.room.is_short() {
+            return lose(&self.lost, &made);
+        }
+        if self.put(&made) {
+            return;
+        }
+        if has_weight && self.held.len() < HELD {
+            self.held.push_back(made);
+        } else {
+            lose(&self.lost, &made);
+        }
+    }
+
+    /// Writes down what could not be written, and counts what was given up.
+    fn catch_up(&mut self) {
+        while let Some(made) = self.held.pop_front() {
+            if !self.put(&made) {
+                self.held.push_front(made);
+                return;
+            }
+        }
+        let lost = std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner));
+        if lost.is_empty() {
+            return;
+        }
+        let rows: Vec<(Lane, String, u64)> =
+            lost.into_iter().map(|((lane, kind), count)| (lane, kind, count)).collect();
+        if self.catalog.count_dropped(&rows).is_err() {
+            let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+            rows.into_iter().for_each(|(lane, kind, count)| *lost.entry((lane, kind)).or_default() += count);
+        }
+    }
+
+    /// Puts one event into the outbox, or counts it there as dropped. False: it cannot be written.
+    fn put(&mut self, made: &Made) -> bool {
+        let kept = self.catalog.keep_event(&made.event(), self.cap);
         if let Err(error) = &kept
             && !self.fails
         {
             tracing::error!(%error, "what head office is to be told cannot be kept");
         }
         self.fails = kept.is_err();
-        if let (Ok(true), Some(waker)) = (kept, self.waker.get()) {
+        if let (Ok(true), Some(waker)) = (&kept, self.waker.get()) {
             waker.wake();
         }
+        kept.is_ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Lane;
+    use crate::sync::wire::event::Alert;
     use serde_json::Value;
 
     #[test]
     fn what_is_told_and_counted_lies_in_the_outbox() {
         let folder = tempfile::tempdir().unwrap();
         let catalog = Arc::new(Catalog::open(folder.path()).unwrap());
-        let meter = Meter::start(Arc::clone(&catalog), 1);
+        let meter = Meter::start(Arc::clone(&catalog), 1, Room::new(folder.path(), 0));
         meter.tell(Telemetry::HonestNo { why: HonestNo::NotCarried });
         for ms in [3.0, 4.0, 700.0] {
             meter.took(Stage::FirstCard, ms);
@@ -249,5 +350,20 @@ mod tests {
         meter.stop();
         let waiting = catalog.waiting_events(Lane::Telemetry, 0, 10, 1 << 20).unwrap();
         assert_eq!(waiting.len(), 2, "what was counted is not counted again");
+    }
+    #[test]
+    fn without_room_what_has_weight_is_kept_and_the_rest_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = Arc::new(Catalog::open(folder.path()).unwrap());
+        let meter = Meter::start(Arc::clone(&catalog), 1, Room::new(folder.path(), u64::MAX));
+        for _ in 0..3 {
+            meter.tell(Telemetry::HonestNo { why: HonestNo::NotCarried });
+        }
+        meter.tell(Telemetry::Alert { alert: Alert::DiskFull });
+        meter.stop();
+        let waiting = catalog.waiting_events(Lane::Telemetry, 0, 10, 1 << 20).unwrap();
+        let kinds: Vec<&str> = waiting.iter().map(|event| event.kind.as_str()).collect();
+        assert_eq!(kinds, ["alert"]);
+        assert_eq!(catalog.outbox().unwrap().dropped, [("honest_no".to_owned(), 3)]);
     }
 }

@@ -15,6 +15,7 @@ pub mod line;
 pub mod listing;
 pub mod live;
 pub mod lookup;
+pub mod machine;
 pub mod meaning;
 pub mod meter;
 pub mod mind;

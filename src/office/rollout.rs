@@ -260,7 +260,7 @@ impl Rollout {
 
     /// Why a kiosk told that it does not take the bundle.
     fn refusal(&self, office: &Office, whose: &Whose, now: Timestamp) -> Result<Option<String>, StoreError> {
-        let mut found = None;
+        let (mut found, mut applied) = (None, false);
         let (store, kiosk) = (whose.store.as_str(), whose.kiosk.as_str());
         office.each_made(store, kiosk, self.began, later(now), |kind, body| {
             if kind == "refused"
@@ -269,8 +269,14 @@ impl Rollout {
             {
                 found = Some(format!("{why:?}").to_lowercase());
             }
+            if kind == "applied"
+                && let Ok(Telemetry::Applied { version, .. }) = serde_json::from_str(body)
+            {
+                applied |= version == self.version;
+            }
         })?;
-        Ok(found)
+        // One that had no room at first has it all the same.
+        Ok(found.filter(|_| !applied))
     }
 
     /// What is to be published, as the shelf is now.

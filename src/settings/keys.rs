@@ -246,6 +246,15 @@ settings! {
         /// Whether head office may restart the machine by a command; the system must let Aisle's user do it, see README.
         allow_reboot: bool = false, Any;
     }
+    /// The machine that the kiosk runs on: when somebody is called for.
+    machine: Machine {
+        /// Free disk below which head office is told, in megabytes; below a fifth of it no catalog comes and no use is counted, so that orders, counts, prices and recalls still have room.
+        low_disk_mb: u32 = 500, Between(5, 1_000_000);
+        /// Temperature from which head office is told, in degrees Celsius, where the machine says it.
+        hot_c: u32 = 85, Between(40, 120);
+        /// How often head office is told of disk, memory and temperature, in seconds.
+        health_seconds: u32 = 600, Between(5, 86_400);
+    }
     /// Orders of what is made for the shopper. Head office is told of each where it has a broker.
     orders: Orders {
         /// The store's own program that takes them: each is posted as JSON to this address, such as http://127.0.0.1:8080/orders; empty: none.

@@ -4,11 +4,12 @@
 
 use super::alerts::moment;
 use super::catalog::Catalog;
+use super::connections::give_way;
 use super::delta::Renewal;
 use super::schema::{BRANDS, LENGTHS};
 use super::{Digest, StoreError, overlay};
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Notes kept of bundles.
@@ -85,9 +86,28 @@ impl Catalog {
         on_step: &mut dyn FnMut(&'static str),
         work: impl FnOnce(&mut Renewal<'_>) -> Result<NewBundle, E>,
     ) -> Result<(), E> {
+        let mut conn = self.connections.writer()?;
+        let renewed = self.renew_over(&mut conn, on_step, work);
+        match &renewed {
+            Ok(true) => {
+                // The first shopper afterwards shall not wait for the word lists.
+                let _ = self.read(|tx| self.lexicon(tx).map(drop));
+            }
+            Ok(false) => {}
+            Err(_) => give_way(&conn),
+        }
+        renewed.map(drop)
+    }
+
+    /// Whether the content is another.
+    fn renew_over<E: From<StoreError>>(
+        &self,
+        conn: &mut Connection,
+        on_step: &mut dyn FnMut(&'static str),
+        work: impl FnOnce(&mut Renewal<'_>) -> Result<NewBundle, E>,
+    ) -> Result<bool, E> {
         let path = self.connections.path();
         let sql = |source| StoreError::of(path, source);
-        let mut conn = self.connections.writer()?;
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
         let mut renewal = Renewal::new(&tx, path, on_step);
         renewal.step("begun");
@@ -108,11 +128,7 @@ impl Catalog {
         tx.commit().map_err(sql)?;
         on_step("committed");
         let _ = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        if changed {
-            // The first shopper afterwards shall not wait for the word lists.
-            let _ = self.read(|tx| self.lexicon(tx).map(drop));
-        }
-        Ok(())
+        Ok(changed)
     }
 
     /// Notes what became of a bundle.

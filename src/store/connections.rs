@@ -17,6 +17,7 @@ const READER_CACHE_KIB: i64 = 16 << 10;
 /// How long to wait for a lock. Readers need one only for an instant.
 const READER_PATIENCE: Duration = Duration::from_secs(5);
 const WRITER_PATIENCE: Duration = Duration::from_secs(30);
+const GIVE_WAY_WITHIN: Duration = Duration::from_secs(1);
 /// The write-ahead log shrinks to this many bytes after an import.
 const LOG_BYTES: i64 = 4 << 20;
 
@@ -127,6 +128,14 @@ pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
     conn.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
     conn.query_row(&format!("PRAGMA journal_size_limit = {LOG_BYTES}"), [], |_| Ok(())).map_err(sql)?;
     Ok(conn)
+}
+
+/// Gives back what a transaction that failed has put into the log: it would lie there, on a disk
+/// that may be full, until the next one.
+pub(super) fn give_way(conn: &Connection) {
+    let _ = conn.busy_timeout(GIVE_WAY_WITHIN);
+    // With this mode it answers with a row; a reader in the way is waited for by the next.
+    let _ = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
 }
 
 fn connect(path: &Path, patience: Duration) -> Result<Connection, StoreError> {

@@ -100,6 +100,19 @@ impl Catalog {
         })
     }
 
+    /// Counts events that were given up before they were put in, so that head office is told of
+    /// them as of those that the outbox had no room for.
+    ///
+    /// # Errors
+    /// The database cannot be written; then none is counted.
+    pub fn count_dropped(&self, dropped: &[(Lane, String, u64)]) -> Result<(), StoreError> {
+        self.state().write_alone(|tx| {
+            dropped
+                .iter()
+                .try_for_each(|(lane, kind, count)| outbox::count_dropped(tx, lane.name(), kind, *count))
+        })
+    }
+
     /// What head office refused, by kind.
     ///
     /// # Errors

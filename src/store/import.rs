@@ -4,7 +4,7 @@
 //! no sense.
 
 use super::analysis::Tally;
-use super::connections::Connections;
+use super::connections::{Connections, give_way};
 use super::intake::{References, sane};
 use super::lexicon::sounds;
 use super::records::{Entry, Feed, FeedError, Header, LineError, Progress, Record};
@@ -13,7 +13,7 @@ use super::state::State;
 use super::{CatalogVersion, StoreError, delta, overlay, rows};
 use crate::domain::{Area, AsOf, Cents, OptionGroup, Point, Product, Sku};
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -94,9 +94,24 @@ pub(super) fn import(
     limits: &ImportLimits,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ImportReport, ImportError> {
+    let mut conn = connections.writer()?;
+    let imported = import_over(&mut conn, connections, state, feed, limits, progress);
+    if imported.is_err() {
+        give_way(&conn);
+    }
+    imported
+}
+
+fn import_over(
+    conn: &mut Connection,
+    connections: &Connections,
+    state: &State,
+    feed: &mut impl Feed,
+    limits: &ImportLimits,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<ImportReport, ImportError> {
     let started = Instant::now();
     let sql = |source| StoreError::of(connections.path(), source);
-    let mut conn = connections.writer()?;
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
     let replaced = CatalogVersion::read(&tx).optional().map_err(sql)?;
     let laid = lay_in(&tx, connections.path(), feed, limits, progress, false)?;

@@ -100,7 +100,7 @@ impl Catalog {
         })?;
         match before {
             Some(before) => self.follow(&Scope::Recalls { before }),
-            None => Ok(false),
+            None => self.catch_up(),
         }
     }
 
@@ -126,17 +126,27 @@ impl Catalog {
             Ok((skus, before))
         })?;
         if skus.is_empty() {
-            return Ok(false);
+            return self.catch_up();
         }
         self.follow(&Scope::Live { skus: &skus, before })
     }
 
     fn follow(&self, scope: &Scope<'_>) -> Result<bool, StoreError> {
-        match overlay::follow(&self.connections, self.state(), scope, Timestamp::now()) {
-            // An import is under way, and will show it.
-            Err(StoreError::Busy { .. }) => Ok(false),
-            shown => shown,
-        }
+        unless_busy(overlay::follow(&self.connections, self.state(), scope, Timestamp::now()))
+    }
+
+    /// Shows what was kept before and could not be shown: what says nothing new is not taken
+    /// before what it said is shown.
+    fn catch_up(&self) -> Result<bool, StoreError> {
+        unless_busy(overlay::reconcile(&self.connections, self.state(), Timestamp::now()))
+    }
+}
+
+/// Where an import is under way, it will show it.
+fn unless_busy(shown: Result<bool, StoreError>) -> Result<bool, StoreError> {
+    match shown {
+        Err(StoreError::Busy { .. }) => Ok(false),
+        shown => shown,
     }
 }
 

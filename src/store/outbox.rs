@@ -190,11 +190,11 @@ pub(super) fn put(tx: &Transaction<'_>, event: &NewEvent<'_>, cap: u64) -> rusql
             .query_row([priority], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         let Some((lane, kind, freed)) = least else {
-            count_dropped(tx, event.lane.name(), event.kind)?;
+            count_dropped(tx, event.lane.name(), event.kind, 1)?;
             return Ok(false);
         };
         grow(tx, -freed)?;
-        count_dropped(tx, &lane, &kind)?;
+        count_dropped(tx, &lane, &kind, 1)?;
     }
     let sql = "INSERT INTO outbox (id, lane, kind, priority, made_at, body, cost) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING";
@@ -219,13 +219,20 @@ pub(super) fn grow(tx: &Transaction<'_>, by: i64) -> rusqlite::Result<()> {
     tx.prepare_cached("UPDATE outbox_size SET bytes = bytes + ?1")?.execute([by]).map(drop)
 }
 
-fn count_dropped(tx: &Transaction<'_>, lane: &str, kind: &str) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO outbox_dropped (kind, count) VALUES (?1, 1) \
-               ON CONFLICT (kind) DO UPDATE SET count = count + 1";
-    tx.prepare_cached(sql)?.execute([kind])?;
-    let sql = "INSERT INTO outbox_untold (lane, count) VALUES (?1, 1) \
-               ON CONFLICT (lane) DO UPDATE SET count = count + 1";
-    tx.prepare_cached(sql)?.execute([lane]).map(drop)
+/// Counts events of a lane and kind that were dropped, and of which head office is to be told.
+pub(super) fn count_dropped(
+    tx: &Transaction<'_>,
+    lane: &str,
+    kind: &str,
+    count: u64,
+) -> rusqlite::Result<()> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let sql = "INSERT INTO outbox_dropped (kind, count) VALUES (?1, ?2) \
+               ON CONFLICT (kind) DO UPDATE SET count = count + ?2";
+    tx.prepare_cached(sql)?.execute(params![kind, count])?;
+    let sql = "INSERT INTO outbox_untold (lane, count) VALUES (?1, ?2) \
+               ON CONFLICT (lane) DO UPDATE SET count = count + ?2";
+    tx.prepare_cached(sql)?.execute(params![lane, count]).map(drop)
 }
 
 /// A count; none is below 0.

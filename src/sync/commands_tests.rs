@@ -6,6 +6,7 @@ use crate::sync::sign::{SecretKey, seal};
 use crate::sync::topics::{Name, Role};
 use crate::sync::wire::{self, Message};
 use jiff::ToSpan;
+use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -422,4 +423,49 @@ fn an_answer_is_as_long_as_it_may_be() {
     assert_eq!((findings.len(), findings[0].chars().count()), (MAX_FINDINGS, MAX_FINDING));
     let bytes: usize = findings.iter().map(String::len).sum();
     assert!(bytes * 2 < crate::sync::topics::MAX_BATCH);
+}
+
+static LISTS: std::sync::LazyLock<Vec<Bytes>> = std::sync::LazyLock::new(|| {
+    (1..=5_u64)
+        .map(|version| sealed(version, vec![command(version.into(), ENGINES), command(9, ENGINES)]))
+        .collect()
+});
+
+proptest! {
+    // Some twenty lists each.
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn lists_out_of_order_doubled_and_changed_do_each_command_once(
+        came in prop::collection::vec(
+            (any::<prop::sample::Index>(), prop::option::weighted(0.4, (any::<prop::sample::Index>(), 1_u8..)), any::<bool>()),
+            10..30),
+        failing in 0_u32..4, restart in 0_usize..40,
+    ) {
+        let mut kiosk = Kiosk::new();
+        kiosk.failing = failing;
+        for (at, (which, change, waits)) in came.into_iter().enumerate() {
+            let mut payload = which.get(&LISTS).to_vec();
+            if let Some((place, by)) = change {
+                let place = place.index(payload.len());
+                payload[place] ^= by;
+            }
+            kiosk.hears(payload.into());
+            if waits {
+                kiosk.waits(Duration::from_secs(30));
+            }
+            if at == restart {
+                kiosk.restart();
+            }
+        }
+        kiosk.hears(LISTS[4].clone());
+        kiosk.waits(Duration::from_secs(300));
+        // That none is answered twice the store itself asserts.
+        let known: Vec<Uuid> = [1, 2, 3, 4, 5, 9].map(id).into();
+        prop_assert!(kiosk.told.iter().all(|told| known.contains(&told_of(told))));
+        prop_assert!(kiosk.done.len() <= known.len(), "{:?}", kiosk.done);
+        for wanted in [id(5), id(9)] {
+            prop_assert!(kiosk.disk.answered.contains(&wanted), "{wanted}");
+        }
+    }
 }

@@ -17,7 +17,7 @@ use crate::domain::{Product, Sku};
 use crate::feeds::native;
 use crate::store::{
     Bundle, BundleFile, BundleNote, BundleState, Catalog, ChangeError, Changes, Entry, Feed, FeedError,
-    ImportError, NewBundle, Progress, Record, Remembered, Renewal, SeenMark, Staging, StagingError,
+    ImportError, NewBundle, Progress, Record, Remembered, Renewal, Room, SeenMark, Staging, StagingError,
     StoreError,
 };
 use jiff::Timestamp;
@@ -49,6 +49,7 @@ pub struct Ingest {
     staging: Staging,
     limits: Limits,
     program: Version,
+    room: Option<Room>,
     /// Could not be written: comes before any bundle.
     owed: Option<Memory>,
     on_step: Box<dyn FnMut(&'static str) + Send>,
@@ -68,7 +69,14 @@ impl Ingest {
     ) -> Result<Self, StoreError> {
         let staging = Staging::open(folder, staging)?;
         let on_step = Box::new(|step| tracing::trace!(step, "bundle"));
-        Ok(Self { catalog, staging, limits, program, owed: None, on_step })
+        Ok(Self { catalog, staging, limits, program, room: None, owed: None, on_step })
+    }
+
+    /// Leaves some of the disk to what is dearer: then no catalog comes, and all else does.
+    #[must_use]
+    pub fn with_room(mut self, room: Room) -> Self {
+        self.room = Some(room);
+        self
     }
 
     /// Tells `on_step` of each step of taking a bundle into use, when it is done.
@@ -112,14 +120,18 @@ impl Ingest {
     /// Runs a command; what came of it goes back to the session. Commands for the connection
     /// are passed over.
     pub fn run(&mut self, command: Command) -> Option<Event> {
+        if !matches!(command, Command::Remember(_) | Command::Apply(_)) {
+            // Of one that is owed it was said why when it came.
+            let _ = self.remember();
+        }
         match command {
             Command::Subscribe(_) | Command::Unsubscribe(_) => None,
             Command::Stage(chunk, bytes) => {
-                let kept = self.staging.put(chunk.sha256, &bytes);
+                let kept = self.has_room().and_then(|()| Ok(self.staging.put(chunk.sha256, &bytes)?));
                 self.step("staged");
                 Some(match kept {
                     Ok(()) => Event::Staged(chunk.sha256),
-                    Err(error) => Event::NotStaged(chunk.sha256, error.to_string()),
+                    Err(trouble) => Event::NotStaged(chunk.sha256, trouble.into()),
                 })
             }
             Command::Take(topic, live) => {
@@ -156,6 +168,10 @@ impl Ingest {
                 None
             }
         }
+    }
+
+    fn has_room(&self) -> Result<(), Trouble> {
+        if self.room.as_ref().is_some_and(Room::is_short) { Err(Trouble::NoRoom) } else { Ok(()) }
     }
 
     fn step(&mut self, name: &'static str) {
@@ -211,6 +227,7 @@ impl Ingest {
         let started = Instant::now();
         // Else an older manifest could come in again after a restart.
         self.remember()?;
+        self.has_room()?;
         let missing = self.missing(job)?;
         if !missing.is_empty() {
             return Err(Trouble::Missing(missing));
@@ -450,6 +467,8 @@ impl<R: Read> Feed for LineFeed<'_, R> {
 enum Trouble {
     #[error("chunks are missing")]
     Missing(Vec<Digest>),
+    #[error("the disk is nearly full, and the rest of it is for orders and recalls: free some space")]
+    NoRoom,
     #[error("what it leads to is not the content that the manifest names: publish it anew")]
     Elsewhere,
     #[error("a row cannot be read ({0}): publish it anew, or update the program")]
@@ -471,6 +490,11 @@ impl From<Trouble> for Failure {
         let detail = trouble.to_string();
         match trouble {
             Trouble::Missing(missing) => Self::Missing(missing),
+            Trouble::NoRoom
+            | Trouble::Import(ImportError::Store(StoreError::DiskFull { .. }))
+            | Trouble::Change(ChangeError::Store(StoreError::DiskFull { .. }))
+            | Trouble::Store(StoreError::DiskFull { .. })
+            | Trouble::Staging(StagingError::Store(StoreError::DiskFull { .. })) => Self::NoRoom(detail),
             Trouble::Elsewhere | Trouble::Line(_) | Trouble::Change(ChangeError::Unfit(_)) => {
                 Self::Content(Refusal::Checks, detail)
             }

@@ -13,6 +13,7 @@
 mod fetch;
 mod live;
 mod order;
+mod target;
 
 pub use fetch::Pace;
 pub use live::Live;
@@ -21,7 +22,7 @@ pub use order::{Command, Done, Event, Failure, Job, Memory, Now, Outcome, Setup,
 use super::accept::{Accepted, Mark, Step, accept, sure_time};
 use super::digest::Digest;
 use super::keys::{KeyList, Trust};
-use super::plan::{Have, Plan, Way, plan};
+use super::plan::{Have, Way, plan};
 use super::sign::{KeyId, SignError};
 use super::topics::{Role, Topic};
 use super::wire::catalog::{Chunk, Manifest};
@@ -31,31 +32,14 @@ use bytes::Bytes;
 use fetch::{Arrived, Ask, Fetch};
 use jiff::Timestamp;
 use live::Lanes;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
+use target::{Target, all_chunks};
 
 /// How often a message that may become good is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// Refused payloads whose digests are kept, so that each is reported once.
 const TOLD: usize = 64;
-
-/// The bundle that is being fetched or taken into use.
-#[derive(Debug)]
-struct Target {
-    manifest: Manifest,
-    plan: Plan,
-    fetch: Fetch,
-    /// Deltas led nowhere: by the snapshot and whole files.
-    whole: bool,
-    /// Attempts to take it into use that failed and may pass.
-    failures: u32,
-    /// Not tried before this.
-    retry: Duration,
-    told_ready: bool,
-    told_stalled: bool,
-    /// What held it up last; `None` again once something of it comes.
-    trouble: Option<String>,
-}
 
 /// The state of it all.
 #[derive(Debug)]
@@ -139,12 +123,16 @@ impl Session {
         signed.map(|(_, at)| *at).chain([list.issued]).max()
     }
 
-    /// What keeps the newest bundle from coming, for [`Report::problem`]; `None`: nothing, or
-    /// nothing yet.
+    /// What keeps the newest bundle from coming, or prices, counts and recalls, for
+    /// [`Report::problem`]; `None`: nothing, or nothing yet.
     ///
     /// [`Report::problem`]: super::wire::status::Report::problem
     #[must_use]
     pub fn problem(&self) -> Option<String> {
+        self.target_problem().or_else(|| self.lanes.problem())
+    }
+
+    fn target_problem(&self) -> Option<String> {
         let target = self.target.as_ref()?;
         let trouble = target.trouble.as_ref()?;
         let (version, missing) = (target.manifest.version, target.fetch.missing());
@@ -198,10 +186,11 @@ impl Session {
                     target.trouble = None;
                 }
             }
-            Event::NotStaged(digest, detail) => {
+            Event::NotStaged(digest, why) => {
                 let Some(target) = &mut self.target else { return };
                 target.fetch.not_stored(&digest);
-                target.stalled(detail, commands);
+                target.lacks(&why, commands);
+                target.stalled(why.detail(), commands);
             }
             Event::Applied(done) => self.applied(*done, commands),
             Event::NotApplied { version, why } => self.not_applied(version, why, now, commands),
@@ -387,8 +376,9 @@ impl Session {
                 let detail = "staged chunks cannot be read".to_owned();
                 target.try_later(detail, now, &self.setup.pace, &mut self.random, commands);
             }
-            Failure::Later(detail) => {
-                target.try_later(detail, now, &self.setup.pace, &mut self.random, commands);
+            why @ (Failure::Later(_) | Failure::NoRoom(_)) => {
+                target.lacks(&why, commands);
+                target.try_later(why.detail(), now, &self.setup.pace, &mut self.random, commands);
             }
         }
     }
@@ -496,6 +486,7 @@ impl Session {
             retry: Duration::ZERO,
             told_ready: false,
             told_stalled: false,
+            told_short: false,
             trouble: None,
         });
     }
@@ -507,55 +498,6 @@ impl Session {
         }
         self.told.insert(Digest::of(payload))
     }
-}
-
-impl Target {
-    fn stalled(&mut self, detail: String, commands: &mut Vec<Command>) {
-        self.trouble = Some(detail.clone());
-        if !std::mem::replace(&mut self.told_stalled, true) {
-            let (version, missing) = (self.manifest.version, self.fetch.missing());
-            commands.push(Command::Report(Outcome::Stalled { version, missing, detail }));
-        }
-    }
-
-    fn try_later(
-        &mut self,
-        detail: String,
-        now: Now,
-        pace: &Pace,
-        random: &mut fastrand::Rng,
-        commands: &mut Vec<Command>,
-    ) {
-        self.failures = self.failures.saturating_add(1);
-        self.retry = now.up.saturating_add(pace.pause(self.failures, random));
-        self.stalled(detail, commands);
-    }
-
-    /// Whether it builds upon what is here.
-    fn is_partial(&self) -> bool {
-        matches!(self.plan.catalog, Way::Deltas(_) | Way::Adopt)
-            || self.plan.files.iter().any(|(_, way)| *way == super::plan::FileWay::Change)
-    }
-
-    /// Every chunk that its plan is made of, staged before or not.
-    fn plan_chunks(&self) -> Vec<Chunk> {
-        let named: BTreeMap<Digest, Chunk> = parts(&self.manifest)
-            .flat_map(|parts| &parts.chunks)
-            .map(|chunk| (chunk.sha256, *chunk))
-            .collect();
-        named.into_values().collect()
-    }
-}
-
-fn parts(manifest: &Manifest) -> impl Iterator<Item = &super::wire::catalog::Parts> {
-    let files = manifest.files.iter().flat_map(|file| {
-        std::iter::once(&file.whole).chain(file.change.as_ref().map(|change| &change.parts))
-    });
-    std::iter::once(&manifest.snapshot).chain(manifest.deltas.iter().map(|delta| &delta.parts)).chain(files)
-}
-
-fn all_chunks(manifest: &Manifest) -> impl Iterator<Item = Digest> + '_ {
-    parts(manifest).flat_map(|parts| &parts.chunks).map(|chunk| chunk.sha256)
 }
 
 impl From<Ask> for Command {

@@ -311,7 +311,8 @@ fn a_bundle_that_fails_its_checks_is_refused_for_good_and_a_newer_one_is_taken()
 fn a_full_disk_and_lost_pieces_are_waited_out() {
     let mut kiosk = at(1);
     let lost = OFFICE.manifest(2).deltas[0].parts.chunks[0].sha256;
-    kiosk.failures.push_back(Failure::Later("the disk is full".into()));
+    kiosk.failures.push_back(Failure::NoRoom("the disk is full".into()));
+    kiosk.failures.push_back(Failure::NoRoom("the disk is full".into()));
     kiosk.failures.push_back(Failure::Missing(vec![lost]));
     kiosk.failures.push_back(Failure::Missing(vec![]));
     kiosk.tell(published(2));
@@ -324,7 +325,9 @@ fn a_full_disk_and_lost_pieces_are_waited_out() {
     assert_eq!((kiosk.version(), kiosk.session.problem()), (Some(2), None));
     assert_eq!(kiosk.fetched.iter().filter(|digest| **digest == lost).count(), 2);
     let told: Vec<_> = kiosk.told.iter().filter_map(Outcome::telemetry).collect();
-    assert!(matches!(&told[..], [Telemetry::Applied { version: 2, ms: 1000, .. }]), "{told:?}");
+    let [short, applied] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(*short, Telemetry::Refused { version: 2, why: Refusal::Disk }, "it is told once");
+    assert!(matches!(applied, Telemetry::Applied { version: 2, ms: 1000, .. }), "{told:?}");
 }
 
 static NAMES: LazyLock<Vec<Digest>> = LazyLock::new(|| {
@@ -359,7 +362,7 @@ fn happen(kiosk: &mut Kiosk, what: u8, which: u16) {
         15 => kiosk.failures.push_back(Failure::Content(Refusal::Checks, "other".into())),
         16 => kiosk.failures.push_back(Failure::Missing(vec![any])),
         17 => kiosk.tell(Event::Staged(any)),
-        18 => kiosk.tell(Event::NotStaged(open.unwrap_or(any), "full".into())),
+        18 => kiosk.tell(Event::NotStaged(open.unwrap_or(any), Failure::NoRoom("full".into()))),
         19 => kiosk.tell(Event::Release(version)),
         20 => kiosk.answers.truncate(usize::from(which % 3)),
         _ => kiosk.run_for(1),

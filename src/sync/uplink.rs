@@ -266,10 +266,15 @@ fn keep_outbox(catalog: &Catalog, describe: &Describe, mut asked: Receiver<Job>,
                 .acknowledge_events(&taken)
                 .and_then(|_| if refused.is_empty() { Ok(0) } else { catalog.refuse_events(&refused) })
                 .map(|_| Answer::Removed),
-            Job::Report => tell_dropped(catalog, Timestamp::now()).and_then(|told| {
-                let report = Box::new(describe(backlog(catalog)?));
-                Ok(Answer::Report { report, grew: told > 0 })
-            }),
+            Job::Report => {
+                // On a full disk too head office hears how the kiosk is.
+                let told = tell_dropped(catalog, Timestamp::now()).unwrap_or_else(|error| {
+                    tracing::warn!(%error, "that events were dropped is told later");
+                    0
+                });
+                backlog(catalog)
+                    .map(|backlog| Answer::Report { report: Box::new(describe(backlog)), grew: told > 0 })
+            }
         };
         if answer.blocking_send(done.unwrap_or_else(Answer::Failed)).is_err() {
             break;

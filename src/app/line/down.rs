@@ -6,9 +6,10 @@ use super::commands::Ports;
 use super::report::Reporter;
 use crate::app::meter::Meter;
 use crate::sync::ingest::{self, Ingest};
-use crate::sync::mqtt::{Arrival, Link, Order, Told};
+use crate::sync::mqtt::{Arrival, Link, Order, Problem, Told};
 use crate::sync::session::{Command, Event, Now, Outcome, Session, update};
 use crate::sync::topics::{Line, Site, Topic};
+use crate::sync::wire::event::{Alert, Telemetry};
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::future::pending;
@@ -21,6 +22,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 const MOST: usize = 32;
 /// When an order that the connection had no room for is given again.
 const AGAIN: Duration = Duration::from_millis(100);
+/// When somebody is called again for another kiosk of this name.
+const CALL_AGAIN: Duration = Duration::from_secs(3600);
 
 /// Carries out what one session decides.
 pub(super) struct Down {
@@ -34,6 +37,8 @@ pub(super) struct Down {
     /// What the connection is asked next, and the disk.
     orders: VecDeque<Order>,
     work: VecDeque<Command>,
+    /// When somebody was called for another kiosk of this name.
+    called: Option<Instant>,
 }
 
 impl Down {
@@ -49,7 +54,7 @@ impl Down {
         reporter.stands(&session);
         commands.stands(&session);
         let (orders, work) = (VecDeque::new(), VecDeque::new());
-        Self { session, site, links, meter, reporter, commands, began, orders, work }
+        Self { session, site, links, meter, reporter, commands, began, orders, work, called: None }
     }
 
     /// Until the line ends; then what is on its way to the disk is finished.
@@ -108,10 +113,15 @@ impl Down {
     }
 
     /// What the line tells, as an event of the session.
-    fn hear(&self, told: Told) -> Option<Event> {
+    fn hear(&mut self, told: Told) -> Option<Event> {
         match told {
             Told::Up { .. } => Some(Event::Connected),
-            Told::Down { .. } => Some(Event::Disconnected),
+            Told::Down { why, .. } => {
+                if why == Problem::IdentityInUse && self.may_call() {
+                    self.meter.tell(Telemetry::Alert { alert: Alert::IdentityTaken });
+                }
+                Some(Event::Disconnected)
+            }
             Told::Arrived(arrival) => self.arrived(arrival),
             Told::SubscribeRefused { filter, why } => {
                 tracing::warn!("the broker does not give {filter}: {why}");
@@ -119,6 +129,17 @@ impl Down {
             }
             Told::Published { .. } | Told::Refused { .. } | Told::StatusRefused { .. } => None,
         }
+    }
+
+    /// Whether nobody was called for another kiosk of this name for a while: the two send each
+    /// other away again and again.
+    fn may_call(&mut self) -> bool {
+        let now = Instant::now();
+        let may = self.called.is_none_or(|called| now.duration_since(called) >= CALL_AGAIN);
+        if may {
+            self.called = Some(now);
+        }
+        may
     }
 
     fn arrived(&self, arrival: Arrival) -> Option<Event> {
@@ -208,6 +229,9 @@ impl Down {
             }
             Outcome::LiveLate { kind, detail } => {
                 tracing::error!(kind = kind.name(), "a message of head office is not kept yet: {detail}");
+            }
+            Outcome::NoRoom { version, detail } => {
+                tracing::error!(version, "a catalog has no room yet: {detail}");
             }
             Outcome::Ready { version } => tracing::info!(version, "a catalog waits to be released"),
             Outcome::Stalled { version, missing, detail } => {

@@ -5,12 +5,13 @@
 //! ```text
 //! broker <-> uplink -> down -> session (pure) -> down -> ingest -> catalog
 //!              ^         +---> commands: what head office asks, carried out
-//! meter -> outbox        report -> status        engines -> meter
+//! meter -> outbox        report -> status        engines, health -> meter
 //! ```
 
 mod commands;
 mod down;
 mod engines;
+mod health;
 mod report;
 mod setup;
 
@@ -18,6 +19,7 @@ pub use setup::{Setup, SetupError};
 
 use super::assistant::Assistant;
 use super::folders::Folders;
+use super::machine::{Machine, room};
 use super::meter::Meter;
 use crate::settings::Settings;
 use crate::store::StoreError;
@@ -31,6 +33,7 @@ use crate::sync::wire::event::Telemetry;
 use crate::sync::wire::{Version, WireError};
 use commands::Performer;
 use down::Down;
+use health::Wrong;
 use report::Reporter;
 use std::future::pending;
 use std::process::ExitCode;
@@ -68,7 +71,8 @@ pub struct Line {
     uplink: Option<Uplink>,
     down: Option<JoinHandle<()>>,
     commands: Option<JoinHandle<()>>,
-    engines: Vec<JoinHandle<()>>,
+    /// Watch engines and machine.
+    watchers: Vec<JoinHandle<()>>,
     meter: Arc<Meter>,
     /// Head office wants the program to be started anew.
     anew: watch::Sender<bool>,
@@ -78,18 +82,24 @@ pub struct Line {
 /// so, in the runtime that this is called in. What is in the way is logged.
 #[must_use]
 pub fn start(assistant: &Arc<Assistant>, folders: &Folders, settings: &Settings) -> Line {
-    let meter = Meter::start(assistant.shared_catalog(), settings.sync.outbox_mb);
+    let room = room(&folders.data, settings);
+    let meter = Meter::start(assistant.shared_catalog(), settings.sync.outbox_mb, room);
     if let Ok(program) = program() {
         meter.tell(Telemetry::Started { program });
     }
     assistant.note_with(Arc::clone(&meter));
     let anew = watch::Sender::new(false);
-    let engines = engines::watch(assistant, &meter);
-    let opened = open(assistant, folders, settings, &meter, &anew).unwrap_or_else(|error| {
-        tracing::error!("no line to head office: {error}");
-        None
-    });
-    let mut line = Line { uplink: None, down: None, commands: None, engines, meter, anew };
+    let mut watchers = engines::watch(assistant, &meter);
+    let (machine, wrong) = (Machine::new(&folders.data, settings), Wrong::default());
+    let every = Duration::from_secs(settings.machine.health_seconds.into());
+    let watch_health = health::watch(machine.clone(), Arc::clone(&wrong), Arc::clone(&meter), every);
+    watchers.push(tokio::spawn(watch_health));
+    let opened =
+        open(assistant, folders, settings, (machine, wrong), &meter, &anew).unwrap_or_else(|error| {
+            tracing::error!("no line to head office: {error}");
+            None
+        });
+    let mut line = Line { uplink: None, down: None, commands: None, watchers, meter, anew };
     if let Some(Open { uplink, down, commands }) = opened {
         line.meter.wakes(uplink.waker());
         tokio::spawn(watch(uplink.standing()));
@@ -113,6 +123,7 @@ fn open(
     assistant: &Arc<Assistant>,
     folders: &Folders,
     settings: &Settings,
+    (machine, wrong): (Machine, Wrong),
     meter: &Arc<Meter>,
     anew: &watch::Sender<bool>,
 ) -> Result<Option<Open>, LineError> {
@@ -120,7 +131,8 @@ fn open(
     let Some(Setup { connection, site, anchor }) = Setup::read(sync)? else { return Ok(None) };
     let (catalog, program, data) = (assistant.shared_catalog(), program()?, folders.data.as_path());
     let staging = u64::from(sync.staging_mb) << 20;
-    let ingest = Ingest::open(Arc::clone(&catalog), data, staging, Limits::default(), program)?;
+    let ingest = Ingest::open(Arc::clone(&catalog), data, staging, Limits::default(), program)?
+        .with_room(room(data, settings));
     let way = session::Setup {
         site: site.clone(),
         anchor,
@@ -133,7 +145,8 @@ fn open(
         seed: fastrand::u64(..),
     };
     let session = Session::new(way, ingest.stored()?)?;
-    let reporter = Arc::new(Reporter::new(program, site.group.clone(), data, Arc::downgrade(assistant)));
+    let reporter = Reporter::new(program, site.group.clone(), machine, wrong, Arc::downgrade(assistant));
+    let reporter = Arc::new(reporter);
     let (passes, told) = mpsc::channel(WAITING);
     let describes = Arc::clone(&reporter);
     let uplink = uplink::start(uplink::Options {
@@ -191,7 +204,7 @@ impl Line {
     pub async fn stop(self) -> ExitCode {
         let meter = Arc::clone(&self.meter);
         // What was begun is answered at the next start.
-        self.commands.iter().chain(&self.engines).for_each(JoinHandle::abort);
+        self.commands.iter().chain(&self.watchers).for_each(JoinHandle::abort);
         // What it writes down now is told at the next start.
         let _ = tokio::task::spawn_blocking(move || meter.stop()).await;
         if let Some(uplink) = self.uplink {

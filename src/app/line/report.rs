@@ -2,16 +2,16 @@
 //! machine are, and what keeps it from its work. Looks, and changes nothing.
 
 use super::engines::named;
+use super::health::Wrong;
 use crate::app::assistant::Assistant;
+use crate::app::machine::Machine;
 use crate::engines::{Engine, EngineState};
 use crate::sync::session::Session;
 use crate::sync::topics::Name;
 use crate::sync::wire::Version;
 use crate::sync::wire::catalog::FORMAT;
-use crate::sync::wire::event::Health;
 use crate::sync::wire::status::{self, Backlog, Carried, EngineReport, Report};
 use jiff::Timestamp;
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, Weak};
 use std::time::Instant;
 
@@ -36,18 +36,23 @@ struct Course {
 pub(super) struct Reporter {
     program: Version,
     group: Name,
-    data: PathBuf,
+    machine: Machine,
+    wrong: Wrong,
     assistant: Weak<Assistant>,
     since: Timestamp,
-    started: Instant,
     course: Mutex<Course>,
 }
 
 impl Reporter {
-    pub(super) fn new(program: Version, group: Name, data: &Path, assistant: Weak<Assistant>) -> Self {
-        let (since, started) = (Timestamp::now(), Instant::now());
-        let (data, course) = (data.to_owned(), Mutex::default());
-        Self { program, group, data, assistant, since, started, course }
+    pub(super) fn new(
+        program: Version,
+        group: Name,
+        machine: Machine,
+        wrong: Wrong,
+        assistant: Weak<Assistant>,
+    ) -> Self {
+        let (since, course) = (Timestamp::now(), Mutex::default());
+        Self { program, group, machine, wrong, assistant, since, course }
     }
 
     /// How far the session has come.
@@ -79,6 +84,8 @@ impl Reporter {
         let at = Timestamp::now();
         let assistant = self.assistant.upgrade();
         let lag = course.behind.map_or(0, |(_, since)| since.elapsed().as_secs());
+        let health = self.machine.health();
+        let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner).trouble(&health);
         let skew = course.signed.map_or(0, |signed| at.duration_since(signed).as_secs());
         Report {
             since: self.since,
@@ -97,25 +104,23 @@ impl Reporter {
                 .iter()
                 .flat_map(|own| own.engines().filter_map(engine).collect::<Vec<_>>())
                 .collect(),
-            health: self.health(),
+            health,
             orders_open: assistant.as_deref().map_or(0, open_orders),
-            problem: course.problem.or(course.refused),
-        }
-    }
-
-    fn health(&self) -> Health {
-        let free = rustix::fs::statvfs(&self.data).map(|space| space.f_bavail.saturating_mul(space.f_frsize));
-        Health {
-            temperature_c: None,
-            disk_free_mb: free.unwrap_or(0) / 1_000_000,
-            memory_free_mb: free_memory_kb() / 1000,
-            up_s: self.started.elapsed().as_secs(),
+            problem: joined(wrong, course.problem.or(course.refused)),
         }
     }
 
     fn course(&self) -> std::sync::MutexGuard<'_, Course> {
         // Plain values, which a panic elsewhere cannot break.
         self.course.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Both, where there are two.
+fn joined(one: Option<String>, other: Option<String>) -> Option<String> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(format!("{one}; {other}")),
+        (one, other) => one.or(other),
     }
 }
 
@@ -131,11 +136,4 @@ fn engine(own: &Engine) -> Option<EngineReport> {
         _ => status::EngineState::Starting,
     };
     Some(EngineReport { engine, state })
-}
-
-/// As the system estimates it; 0 where it does not say.
-fn free_memory_kb() -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }

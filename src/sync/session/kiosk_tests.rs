@@ -9,7 +9,7 @@ use crate::sync::topics::Site;
 use crate::sync::wire::catalog::{Delta, File, FileChange, FileName, Parts};
 use crate::sync::wire::{event, samples};
 use jiff::ToSpan;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::LazyLock;
 
 pub const START: &str = "2026-11-26T08:00:00Z";

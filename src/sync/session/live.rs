@@ -9,6 +9,7 @@ use crate::sync::accept::{Accepted, Mark, Signed, Step, accept};
 use crate::sync::sign::SignError;
 use crate::sync::topics::{Kind, Topic};
 use crate::sync::wire::live::{self, Counts, Prices, Recalls};
+use crate::sync::wire::one_line;
 use bytes::Bytes;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -42,9 +43,11 @@ pub(super) struct Lanes {
     /// Given to the store, which has not answered yet.
     given: BTreeMap<Topic, Given>,
     /// May become good, or could not be kept: looked at again then.
-    held: BTreeMap<Topic, (Bytes, Duration)>,
+    held: BTreeMap<Topic, Held>,
     /// The version of the recalls that the store has.
     recalls: u64,
+    /// What the store cannot keep, and why.
+    late: BTreeMap<Topic, String>,
 }
 
 #[derive(Debug)]
@@ -54,6 +57,14 @@ struct Given {
     marks: Vec<Mark>,
     /// When it was signed, where that is known not to lie ahead.
     issued: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Held {
+    payload: Bytes,
+    until: Duration,
+    /// Of one that is good, and that the store could not keep; 0: nobody knows.
+    version: u64,
 }
 
 /// A message for the store.
@@ -70,12 +81,19 @@ impl Lanes {
     }
 
     pub(super) fn wake(&self) -> Option<Duration> {
-        self.held.values().map(|(_, at)| *at).min()
+        self.held.values().map(|held| held.until).min()
     }
 
-    fn hold(&mut self, topic: Topic, payload: Bytes, until: Duration) {
+    /// What the store cannot keep now: recalls first.
+    pub(super) fn problem(&self) -> Option<String> {
+        let recall = self.late.iter().find(|(topic, _)| topic.kind() == Kind::Recall);
+        let (topic, why) = recall.or_else(|| self.late.iter().next())?;
+        one_line(&format!("a {} message is not kept yet: {why}", topic.kind().name()))
+    }
+
+    fn hold(&mut self, topic: Topic, held: Held) {
         if self.held.len() < HELD || self.held.contains_key(&topic) {
-            self.held.insert(topic, (payload, until));
+            self.held.insert(topic, held);
         }
     }
 }
@@ -92,10 +110,11 @@ impl Session {
         if payload.is_empty() {
             return;
         }
-        self.lanes.held.remove(&topic);
+        let until = now.up.saturating_add(LOOK_AGAIN);
+        let before = self.lanes.held.remove(&topic);
         if self.trust.is_none() {
             // The keys come on another topic, sooner or later.
-            return self.lanes.hold(topic, payload, now.up.saturating_add(LOOK_AGAIN));
+            return self.lanes.hold(topic, Held { payload, until, version: 0 });
         }
         let read = match (topic.kind(), &topic) {
             (Kind::Price, Topic::Price { shard, .. }) => {
@@ -108,20 +127,29 @@ impl Session {
             _ => return,
         };
         match read {
+            // What waits for room is newer than what came late.
+            Ok(Some(News { live, .. }))
+                if before.as_ref().is_some_and(|own| own.version > live.version()) =>
+            {
+                self.lanes.held.extend(before.map(|before| (topic, before)));
+            }
             Ok(Some(News { live, marks, issued })) => {
                 let given = Given { payload, version: live.version(), marks, issued };
                 self.lanes.given.insert(topic.clone(), given);
                 commands.push(Command::Take(topic, Box::new(live)));
             }
-            Ok(None) => {}
+            Ok(None) => self.lanes.held.extend(before.map(|before| (topic, before))),
             Err(error) => {
                 if self.is_untold(&payload) {
                     let (kind, why, detail) = (topic.kind(), refusal(&error), error.to_string());
                     commands.push(Command::Report(Outcome::LiveRefused { kind, why, detail }));
                 }
-                if error.may_pass() {
-                    self.lanes.hold(topic, payload, now.up.saturating_add(LOOK_AGAIN));
-                }
+                // What is refused takes nobody's place.
+                let held = match before {
+                    Some(before) if before.version > 0 || !error.may_pass() => Some(before),
+                    _ => error.may_pass().then_some(Held { payload, until, version: 0 }),
+                };
+                held.into_iter().for_each(|held| self.lanes.hold(topic.clone(), held));
             }
         }
     }
@@ -152,6 +180,9 @@ impl Session {
         if topic.kind() == Kind::Recall {
             self.lanes.recalls = version;
         }
+        self.lanes.late.remove(topic);
+        // Of good ones, what is older need not be looked at again.
+        self.lanes.held.retain(|own, held| own != topic || held.version == 0 || held.version > version);
         // A newer one of the same topic may be on its way.
         let is_it = self.lanes.given.get(topic).is_some_and(|given| given.version == version);
         if is_it && let Some(Given { marks, issued, .. }) = self.lanes.given.remove(topic) {
@@ -171,7 +202,8 @@ impl Session {
         let kind = topic.kind();
         let is_it = self.lanes.given.get(&topic).is_some_and(|given| given.version == version);
         if is_it && let Some(Given { payload, .. }) = self.lanes.given.remove(&topic) {
-            self.lanes.hold(topic, payload, now.up.saturating_add(LOOK_AGAIN));
+            self.lanes.late.insert(topic.clone(), detail.clone());
+            self.lanes.hold(topic, Held { payload, until: now.up.saturating_add(LOOK_AGAIN), version });
         }
         commands.push(Command::Report(Outcome::LiveLate { kind, detail }));
     }
@@ -179,10 +211,15 @@ impl Session {
     /// What is due is looked at again; all of it under new keys.
     pub(super) fn look_again(&mut self, all: bool, now: Now, commands: &mut Vec<Command>) {
         let due = |at: Duration| all || at <= now.up;
-        let topics: Vec<Topic> =
-            self.lanes.held.iter().filter(|(_, (_, at))| due(*at)).map(|(topic, _)| topic.clone()).collect();
+        let topics: Vec<Topic> = self
+            .lanes
+            .held
+            .iter()
+            .filter(|(_, held)| due(held.until))
+            .map(|(topic, _)| topic.clone())
+            .collect();
         for topic in topics {
-            if let Some((payload, _)) = self.lanes.held.remove(&topic) {
+            if let Some(Held { payload, .. }) = self.lanes.held.remove(&topic) {
                 self.take_live(topic, payload, now, commands);
             }
         }

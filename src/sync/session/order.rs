@@ -85,7 +85,7 @@ pub enum Event {
     /// A chunk lies on the disk.
     Staged(Digest),
     /// It could not be kept.
-    NotStaged(Digest, String),
+    NotStaged(Digest, Failure),
     /// The bundle is in use.
     Applied(Box<Done>),
     /// It is not, and all is as it was before.
@@ -143,8 +143,21 @@ pub enum Failure {
     Missing(Vec<Digest>),
     /// Its content is not right, or not for what is here.
     Content(Refusal, String),
-    /// The disk or the database cannot take it now.
+    /// The disk has no room for it now.
+    NoRoom(String),
+    /// The database cannot take it now.
     Later(String),
+}
+
+impl Failure {
+    /// Why, for a person.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Missing(missing) => format!("{} chunks are missing", missing.len()),
+            Self::Content(_, detail) | Self::NoRoom(detail) | Self::Later(detail) => detail.clone(),
+        }
+    }
 }
 
 /// What head office is told.
@@ -176,6 +189,11 @@ pub enum Outcome {
     /// They could not be kept; it goes on trying.
     LiveLate {
         kind: Kind,
+        detail: String,
+    },
+    /// The disk has no room for it; it goes on trying.
+    NoRoom {
+        version: u64,
         detail: String,
     },
     /// Everything of it is here, and it waits to be released.
@@ -211,6 +229,7 @@ impl Outcome {
                 Some(Telemetry::Applied { version, ms, bytes, way })
             }
             Self::Refused { version: Some(version), why, .. } => Some(Telemetry::Refused { version, why }),
+            Self::NoRoom { version, .. } => Some(Telemetry::Refused { version, why: Refusal::Disk }),
             Self::Refused { version: None, .. }
             | Self::KeysTaken { .. }
             | Self::KeysRefused { .. }
