@@ -41,8 +41,10 @@ impl Measures {
             }
             Telemetry::HonestNo { why } => {
                 self.honest_no += 1;
-                // What is not carried or must not be sold was searched for, and is counted there.
-                self.asked += u64::from(!matches!(why, HonestNo::NotCarried | HonestNo::Recalled));
+                // What is not carried, must not be sold or is not stated was searched for, and is
+                // counted there.
+                let searched = matches!(why, HonestNo::NotCarried | HonestNo::Recalled | HonestNo::NotKnown);
+                self.asked += u64::from(!searched);
             }
             Telemetry::EngineRestarted { .. } => self.engine_restarts += 1,
             Telemetry::Latency { stage, counts } => self.stages.entry(*stage).or_default().add(counts),
@@ -335,7 +337,7 @@ mod tests {
         }
         measures.note(&Telemetry::Searched { found: 0, no_match: true, other_size: false });
         measures.note(&Telemetry::ListConfirmed { lines: 3 });
-        assert_eq!((measures.asked, measures.honest_no, measures.searched, measures.found), (3, 3, 1, 0));
+        assert_eq!((measures.asked, measures.honest_no, measures.searched, measures.found), (2, 3, 1, 0));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::command::{Answer, Browse, Command, Event, Spoken, Ticket};
 use super::hands::Hands;
 use super::loudspeaker::{Loudspeaker, Told};
 use super::tally::{Act, Tally};
+use super::taste::{Hint, Taste};
 use super::visit::{State, VOLUME};
 use super::{ordering, printer, sensor, voice};
 use crate::app::assistant::{Assistant, Input, Parts};
@@ -153,7 +154,7 @@ pub(super) async fn run(
     let mut shown = state.screen.clone();
     let mut asked = Some(asked);
     let mut failing: Option<Instant> = None;
-    let (mut trace, mut tally) = (Trace::default(), Tally::default());
+    let (mut trace, mut tally, mut taste) = (Trace::default(), Tally::default(), Taste::default());
     let (mut to_head_office, mut edition) = (None, None);
     loop {
         let event = tokio::select! {
@@ -221,15 +222,16 @@ pub(super) async fn run(
             }
         };
         desk.follow(&event, &state, &mut trace);
-        let act = Act::of(&event);
+        let (act, hint) = (Act::of(&event), Hint::of(&event, &state));
         let commands = state.update(event, started.elapsed());
         if commands.contains(&Command::Answered(false)) {
             trace.unsaid();
             desk.meter().iter().for_each(|meter| meter.spoken(&trace));
         }
         let (on, page) = (state.under_way(), state.screen.chrome.page);
-        if let Some(visit) = tally.follow(act, &commands, on, page, started.elapsed()) {
-            desk.meter().iter().for_each(|meter| meter.tell(visit));
+        let visit = tally.follow(act, &commands, on, page, started.elapsed());
+        for told in taste.follow(hint, &state).into_iter().chain(visit) {
+            desk.meter().iter().for_each(|meter| meter.tell(told));
         }
         if desk.settings.screen.trace {
             state.screen.chrome.trace = trace.lines();

@@ -30,6 +30,7 @@ mod spoken;
 #[cfg(test)]
 mod spoken_tests;
 mod tally;
+mod taste;
 mod touches;
 pub mod visit;
 #[cfg(test)]
