@@ -281,6 +281,28 @@ async fn a_recall_comes_to_its_stores_stays_and_is_lifted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_heard_of_later_comes_to_the_recalls_for_all() {
+    let broker = Broker::start();
+    let office = office(&broker);
+    publish(&office, &[("A", 100)], "2026-11-20");
+    stop(&office, "own", "A", &["--store", "s042"]);
+    for id in ["milk", "nuts", "eggs"] {
+        stop(&office, id, "A", &["--all-stores"]);
+    }
+    office.json(&["office", "recall", "lift", "eggs", "--json"]);
+    send(&office, "price", "sku,price\nA,1.10\n", &["--store", "s050", "--as-of", "2026-11-21"]);
+    let mut kiosks = Kiosks::default();
+    kiosks.look(&broker, &office).await;
+    assert_eq!(kiosks.stopped("s050"), (1, vec!["milk".to_owned(), "nuts".to_owned()]));
+    // Lifted in one store it stays so, whatever is said later.
+    office.json(&["office", "recall", "lift", "nuts", "--store", "s050", "--json"]);
+    office.json(&["office", "resend", "--json"]);
+    kiosks.look(&broker, &office).await;
+    assert_eq!(kiosks.stopped("s050"), (2, vec!["milk".to_owned()]));
+    assert_eq!(kiosks.stopped("s042").1, ["own", "milk", "nuts"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prices_and_counts_add_up_since_the_catalog() {
     let broker = Broker::start();
     let office = office(&broker);

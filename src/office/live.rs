@@ -17,10 +17,12 @@
 //! file      rows of a file       basis     what the published catalog says already
 //! sheets    prices and counts    recalls   stops of sale
 //! desk      heard, planned, written down, sent
+//! everywhere  recalls for all stores, those to come too
 //! ```
 
 pub mod basis;
 pub mod desk;
+pub mod everywhere;
 pub mod file;
 pub mod recalls;
 pub mod record;

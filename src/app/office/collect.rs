@@ -1,13 +1,14 @@
 //! `aisle office collect` and `status`: a collector as a service, and the fleet as it stands. What
 //! is collected and shown is `office`'s.
 
-use super::{Place, SECTION, block_on, print};
+use super::{Place, SECTION, block_on, everywhere, print};
 use crate::app::broker;
 use crate::app::service::notify;
 use crate::office::collect::{self, Figures, Options};
 use crate::office::status::{Presence, fleet};
 use crate::office::table::table;
 use crate::store::Office;
+use crate::sync::topics::Name;
 use anyhow::{Result, ensure};
 use jiff::Timestamp;
 use sd_notify::NotifyState;
@@ -86,10 +87,12 @@ pub(super) fn status(place: &Place, as_json: bool, watch: bool) -> Result<()> {
         let fleet = fleet(&office.kiosks()?, Timestamp::now());
         if as_json {
             let online = fleet.iter().filter(|kiosk| kiosk.presence == Presence::Online).count();
-            return print(&format!("{}\n", json!({"online": online, "kiosks": fleet})));
+            let lacking: Vec<Name> = everywhere::lacking(place)?.into_keys().collect();
+            let value = json!({"online": online, "kiosks": fleet, "lacking_recalls": lacking});
+            return print(&format!("{value}\n"));
         }
         let clear = if watch && std::io::stdout().is_terminal() { CLEAR } else { "" };
-        print(&format!("{clear}{}", table(&fleet)))
+        print(&format!("{clear}{}{}", table(&fleet), everywhere::hint(place)?))
     };
     if !watch {
         return show();

@@ -10,7 +10,7 @@ use crate::office::live::retained::{Base, unheard};
 use crate::office::live::{Live, LiveError, recalls, sheets};
 use crate::store::Office;
 use crate::sync::topics::Name;
-use crate::sync::wire::live::{Counts, Prices, Recalls};
+use crate::sync::wire::live::{Counts, Prices, Recall, Recalls};
 use anyhow::{Result, ensure};
 use jiff::Timestamp;
 use serde_json::json;
@@ -37,14 +37,32 @@ pub(super) fn meant(stores: &Stores, place: &Place) -> Result<Vec<Name>> {
     if !stores.all_stores {
         return Ok(once(&stores.store));
     }
+    let all = known(place)?;
+    ensure!(!all.is_empty(), "head office has heard of no store yet: name them with --store");
+    Ok(all.into_iter().collect())
+}
+
+/// The stores that head office has heard of or said anything to.
+///
+/// # Errors
+/// The folder or the collected cannot be read.
+pub(super) fn known(place: &Place) -> Result<BTreeSet<Name>> {
     let mut all: BTreeSet<Name> = record::stores(&place.folder)?.into_iter().collect();
     // Opening it would make it.
     if place.folder.join(COLLECTED).is_file() {
         let kiosks = Office::open(&place.folder)?.kiosks()?;
         all.extend(kiosks.iter().filter_map(|kiosk| kiosk.store.parse().ok()));
     }
-    ensure!(!all.is_empty(), "head office has heard of no store yet: name them with --store");
-    Ok(all.into_iter().collect())
+    Ok(all)
+}
+
+/// The recalls that stand in a store, as it was last said from here.
+///
+/// # Errors
+/// The record is damaged.
+pub(super) fn standing_in(place: &Place, store: &Name) -> Result<Vec<Recall>> {
+    let record = Record::<Recalls>::load(&place.folder, store)?;
+    Ok(unheard(&record).first().map(recalls::standing).unwrap_or_default())
 }
 
 /// Each once, in order.

@@ -3,6 +3,7 @@
 
 mod collect;
 mod commands;
+mod everywhere;
 mod keys;
 mod live;
 mod publish;
@@ -12,7 +13,7 @@ mod sheet;
 mod watch;
 
 use super::broker::{self, BrokerError};
-use super::cli::{Office, OfficeCommand};
+use super::cli::{Office, OfficeCommand, Recall};
 use super::folders::Folders;
 use crate::settings::{self, Settings};
 use crate::store;
@@ -76,6 +77,15 @@ pub fn run(arguments: Office, folders: &Folders, settings: &Settings) -> Result<
     let set = Some(settings.office.data.as_str()).filter(|set| !set.is_empty()).map(PathBuf::from);
     let folder = arguments.office.or(set).unwrap_or_else(|| folders.data.join("office"));
     let place = Place { folder, settings: settings.office.clone() };
+    // What is said to stores anyway brings those up to date that lack recalls for all.
+    let says = match &arguments.command {
+        OfficeCommand::Publish(publish) => !publish.dry_run,
+        OfficeCommand::Price(sheet) | OfficeCommand::Stock(sheet) => !sheet.dry_run,
+        OfficeCommand::Recall(Recall::Add(add)) => !add.dry_run,
+        OfficeCommand::Recall(Recall::Lift { dry_run, .. }) => !dry_run,
+        OfficeCommand::Resend { .. } => true,
+        _ => false,
+    };
     match arguments.command {
         OfficeCommand::Keys(command) => print(&keys::run(command, &place)?)?,
         OfficeCommand::Publish(arguments) => print(&publish::run(&arguments, &place, settings)?)?,
@@ -88,6 +98,9 @@ pub fn run(arguments: Office, folders: &Folders, settings: &Settings) -> Result<
         OfficeCommand::Command(order) => commands::run(order, &place)?,
         OfficeCommand::Watch => watch::run(&place)?,
         OfficeCommand::Rollout(arguments) => return rollout::run(&arguments, &place),
+    }
+    if says {
+        everywhere::catch_up(&place)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,9 +6,11 @@ use super::live::{Said, meant, once, say};
 use crate::app::cli::{Recall as Command, RecallAdd};
 use crate::office::keyring::whole;
 use crate::office::live::desk::Next;
+use crate::office::live::everywhere::Everywhere;
 use crate::office::live::recalls::{self, Ask, Difference, Outcome};
 use crate::office::live::record::{self, Record};
 use crate::office::live::retained::unheard;
+use crate::office::shelf;
 use crate::sync::topics::Name;
 use crate::sync::wire::live::{Recall, Recalls};
 use crate::sync::wire::sifted::Item;
@@ -30,18 +32,36 @@ fn add(arguments: RecallAdd, place: &Place) -> Result<String> {
     let since = whole(Timestamp::now());
     let recall = Recall { id: id.clone(), skus: sku, gtins: gtin, lot, text, since };
     recall.check()?;
+    let for_all = stores.all_stores && !dry_run;
     let stores = meant(&stores, place)?;
+    if for_all {
+        // Before it is sent: also stores that are heard of later come to it.
+        let _alone = shelf::hold(&place.folder)?;
+        let mut everywhere = Everywhere::load(&place.folder)?;
+        everywhere.add(&recall);
+        everywhere.save(&place.folder)?;
+    }
     let said = ask(&stores, &Ask::Add { recall, replace }, dry_run, place)?;
     Ok(tell(&id, &said, dry_run, json))
 }
 
 fn lift(id: Name, stores: &[Name], dry_run: bool, json: bool, place: &Place) -> Result<String> {
     let mut stores = once(stores);
+    let mut everywhere = Everywhere::load(&place.folder)?;
+    let stood = everywhere.lift(&id, &stores);
+    if stood && !dry_run {
+        let _alone = shelf::hold(&place.folder)?;
+        everywhere.save(&place.folder)?;
+    }
     if stores.is_empty() {
         for (store, record) in records(&[], place)? {
             if items(&record).iter().any(|item| item.id == id) {
                 stores.push(store);
             }
+        }
+        if stores.is_empty() && stood {
+            let lifted = format!("Recall {id} is lifted; it had come to no store yet.\n");
+            return Ok(if json { tell(&id, &[], dry_run, json) } else { lifted });
         }
         ensure!(
             !stores.is_empty(),

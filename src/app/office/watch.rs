@@ -2,7 +2,7 @@
 //! stands above the latest events; elsewhere events alone are written, a line each.
 
 use super::collect::CLEAR;
-use super::{Place, block_on, print};
+use super::{Place, block_on, everywhere, print};
 use crate::office::news::News;
 use crate::office::status::fleet;
 use crate::office::table::table;
@@ -33,7 +33,11 @@ pub(super) fn run(place: &Place) -> Result<()> {
         let mut due = interval(EVERY);
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         if !is_terminal {
-            print(&table(&fleet(&office.kiosks()?, Timestamp::now())))?;
+            print(&format!(
+                "{}{}",
+                table(&fleet(&office.kiosks()?, Timestamp::now())),
+                everywhere::hint(place)?
+            ))?;
         }
         loop {
             tokio::select! {
@@ -50,7 +54,8 @@ pub(super) fn run(place: &Place) -> Result<()> {
             latest.extend(said);
             latest.drain(..latest.len().saturating_sub(SHOWN));
             let below: String = latest.iter().map(|line| format!("{line}\n")).collect();
-            print(&format!("{CLEAR}{}\n{below}", table(&fleet(&office.kiosks()?, now))))?;
+            let hint = everywhere::hint(place)?;
+            print(&format!("{CLEAR}{}{hint}\n{below}", table(&fleet(&office.kiosks()?, now))))?;
         }
     })
 }

@@ -16,6 +16,8 @@ pub enum Ask {
     Add { recall: Recall, replace: bool },
     /// The one of this name is to stand no more.
     Lift(Name),
+    /// These are to stand; one of a name that stands stays as it is.
+    Stand(Vec<Recall>),
 }
 
 /// What became of a list.
@@ -57,6 +59,14 @@ pub fn plan(
         Ask::Lift(id) => {
             items.retain(|item| item.id != *id);
             if items.len() < before { Outcome::Lifted } else { Outcome::AsBefore }
+        }
+        Ask::Stand(all) => {
+            for recall in all {
+                if items.iter().all(|item| item.id != recall.id) {
+                    add(store, &mut items, recall, false)?;
+                }
+            }
+            if items.len() > before { Outcome::Added } else { Outcome::AsBefore }
         }
     };
     let told = Difference { before, after: items.len(), outcome };

@@ -89,3 +89,16 @@ fn what_either_of_two_folders_stops_is_stopped() {
     let milk = items.iter().find(|item| item.id == name("milk")).unwrap();
     assert_eq!(milk.skus, [sku("A"), sku("C")]);
 }
+
+#[test]
+fn what_is_to_stand_joins_what_does_once() {
+    let (first, _) = ask(&[], &add("milk", "A")).unwrap();
+    let all = Ask::Stand(vec![recall("milk", "Z"), recall("nuts", "B")]);
+    let (second, told) = ask(&after(&first), &all).unwrap();
+    assert_eq!(
+        (told.outcome, list(&second)),
+        (Outcome::Added, vec!["milk A".to_owned(), "nuts B".to_owned()])
+    );
+    let (third, told) = ask(&after(&second), &all).unwrap();
+    assert_eq!((told.outcome, third.send), (Outcome::AsBefore, vec![]));
+}
