@@ -22,6 +22,22 @@ pub fn set(office: &Office, broker: &Broker, port: u16) {
     fs::write(office.data.path().join("aisle.toml"), settings).unwrap();
 }
 
+/// Tells a kiosk whom head office is, at a broker; `more`: further settings.
+pub fn join(kiosk: &Office, broker: &Broker, office: &Office, more: &str) {
+    let identity = broker.identity("acme/k/s042/k1");
+    let root = office.json(&["office", "keys", "show", "--json"])["root_keys"][0].clone();
+    let settings = format!(
+        "[llm]\nenabled = false\n[sync]\nbroker = \"127.0.0.1:{}\"\ntenant = \"acme\"\nstore = \"s042\"\n\
+         kiosk = \"k1\"\nca = {:?}\ncertificate = {:?}\nkey = {:?}\nroot_keys = [{root}]\n\
+         status_seconds = 5\nspread_seconds = 0\n{more}",
+        broker.port,
+        broker.ca(),
+        identity.certificate,
+        identity.key,
+    );
+    fs::write(kiosk.data.path().join("aisle.toml"), settings).unwrap();
+}
+
 /// With keys.
 pub fn office(broker: &Broker) -> Office {
     let office = Office::empty();

@@ -89,6 +89,11 @@ impl Shop {
         Self::with(tempfile::tempdir().unwrap(), ROOM)
     }
 
+    /// The kiosk's databases in a folder that is there.
+    pub fn apart(kiosk: &Path) -> Self {
+        Self { catalog: Arc::new(Catalog::open(kiosk).unwrap()), ..Self::new() }
+    }
+
     fn with(folder: TempDir, cap: u64) -> Self {
         let (catalog, office) = Self::open(folder.path());
         let (ids, made, sold, tls) = <(_, _, _, OnceLock<Tls>)>::default();
@@ -98,6 +103,11 @@ impl Shop {
     fn open(folder: &Path) -> (Arc<Catalog>, Arc<Office>) {
         let catalog = Catalog::open(folder).unwrap();
         (Arc::new(catalog), Arc::new(Office::open(&folder.join("office")).unwrap()))
+    }
+
+    /// How many events of a kind head office has.
+    pub fn count(&self, kind: &str) -> u64 {
+        self.office.counts().unwrap().into_iter().find(|(own, _)| own == kind).map_or(0, |(_, count)| count)
     }
 
     /// How many events were made so far.

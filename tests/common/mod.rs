@@ -26,7 +26,12 @@ impl Kiosk {
 
     /// With the demo store, its prices and stock as of now.
     pub fn with_demo_store() -> Self {
-        let kiosk = Self::empty();
+        Self::with_demo_store_in(tempfile::tempdir().unwrap())
+    }
+
+    /// The same, in a folder of the test's.
+    pub fn with_demo_store_in(data: TempDir) -> Self {
+        let kiosk = Self { data };
         let store = repository("firmware-config/demo-store/catalog.jsonl");
         let output = kiosk.run(&["catalog", "import", store.to_str().unwrap(), "--as-of", "now"]);
         assert!(output.status.success(), "{}", text(&output.stderr));
