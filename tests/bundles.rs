@@ -413,6 +413,7 @@ const WHOLE_STEPS: [&str; 10] = [
     "measured",
     "corrected",
     "named",
+    "tried",
     "committed",
     "swept",
 ];
@@ -427,6 +428,7 @@ const DELTA_STEPS: [&str; 12] = [
     "measured",
     "corrected",
     "named",
+    "tried",
     "committed",
     "swept",
 ];
@@ -507,9 +509,18 @@ fn a_kill_at_any_step_leaves_the_old_content_or_the_new_one() {
     }
     println!("{killed} kills of 120; last steps seen: {seen:?}");
     assert!(killed >= 60);
-    for step in
-        ["begun", "laid", "removed", "changed", "counted", "checked", "corrected", "named", "committed"]
-    {
+    for step in [
+        "begun",
+        "laid",
+        "removed",
+        "changed",
+        "counted",
+        "checked",
+        "corrected",
+        "named",
+        "tried",
+        "committed",
+    ] {
         assert!(seen.contains_key(step), "{step} was never the last: {seen:?}");
     }
 }

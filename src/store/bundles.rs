@@ -3,11 +3,12 @@
 //! Knows nothing of how a bundle came here.
 
 use super::alerts::moment;
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Wording, wording};
 use super::connections::give_way;
 use super::delta::Renewal;
+use super::lexicon::Lexicon;
 use super::schema::{BRANDS, LENGTHS};
-use super::{Digest, StoreError, overlay};
+use super::{Digest, StoreError, overlay, trial};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,24 +89,18 @@ impl Catalog {
     ) -> Result<(), E> {
         let mut conn = self.connections.writer()?;
         let renewed = self.renew_over(&mut conn, on_step, work);
-        match &renewed {
-            Ok(true) => {
-                // The first shopper afterwards shall not wait for the word lists.
-                let _ = self.read(|tx| self.lexicon(tx).map(drop));
-            }
-            Ok(false) => {}
-            Err(_) => give_way(&conn),
+        if renewed.is_err() {
+            give_way(&conn);
         }
-        renewed.map(drop)
+        renewed
     }
 
-    /// Whether the content is another.
     fn renew_over<E: From<StoreError>>(
         &self,
         conn: &mut Connection,
         on_step: &mut dyn FnMut(&'static str),
         work: impl FnOnce(&mut Renewal<'_>) -> Result<NewBundle, E>,
-    ) -> Result<bool, E> {
+    ) -> Result<(), E> {
         let path = self.connections.path();
         let sql = |source| StoreError::of(path, source);
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
@@ -124,11 +119,26 @@ impl Catalog {
         renewal.step("corrected");
         put(&tx, &bundle).map_err(sql)?;
         renewal.step("named");
-        let changed = renewal.changed;
+        let words = if renewal.changed { Some(self.tried(&tx)?) } else { None };
+        renewal.step("tried");
         tx.commit().map_err(sql)?;
         on_step("committed");
         let _ = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        Ok(changed)
+        // The first shopper afterwards shall not wait for the word lists.
+        if let Some((wording, lexicon)) = words {
+            self.keep_lexicon(wording, lexicon);
+        }
+        Ok(())
+    }
+
+    /// Tries a catalog that is not committed yet; its word lists.
+    fn tried(&self, tx: &Transaction<'_>) -> Result<(Wording, Lexicon), StoreError> {
+        let path = self.connections.path();
+        // Not through what is kept: searches go on in the old words until the commit.
+        let read = || Ok((wording(tx)?, Lexicon::load(tx)?));
+        let (wording, lexicon) = read().map_err(|source| StoreError::of(path, source))?;
+        trial::passes(tx, &lexicon).map_err(|failed| failed.at(path))?;
+        Ok((wording, lexicon))
     }
 
     /// Notes what became of a bundle.

@@ -88,7 +88,7 @@ pub struct Edition {
 }
 
 /// Which words products have: what an edition is but for prices and stock.
-type Wording = (CatalogVersion, i64);
+pub(super) type Wording = (CatalogVersion, i64);
 
 impl Catalog {
     /// Opens the catalog in a data folder, creating both if need be. A new
@@ -470,6 +470,11 @@ impl Catalog {
         kept(&self.lexicon, wording(tx)?, || Lexicon::load(tx))
     }
 
+    /// Keeps word lists that were read already.
+    pub(super) fn keep_lexicon(&self, wording: Wording, lexicon: Lexicon) {
+        *self.lexicon.write().unwrap_or_else(PoisonError::into_inner) = Some((wording, Arc::new(lexicon)));
+    }
+
     /// What must not be sold, of the catalog that `tx` sees.
     pub(super) fn stops(&self, tx: &Transaction<'_>) -> Result<Arc<Stops>, ReadError> {
         kept(&self.stops, edition(tx)?, || Stops::load(tx))
@@ -508,7 +513,7 @@ fn edition(tx: &Transaction<'_>) -> rusqlite::Result<Edition> {
     select.query_row([], |row| Ok(Edition { version, changes: row.get(0)?, prices: row.get(1)? }))
 }
 
-fn wording(tx: &Transaction<'_>) -> rusqlite::Result<Wording> {
+pub(super) fn wording(tx: &Transaction<'_>) -> rusqlite::Result<Wording> {
     let Edition { version, changes, .. } = edition(tx)?;
     Ok((version, changes))
 }

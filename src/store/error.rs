@@ -18,6 +18,8 @@ pub enum StoreError {
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error("the disk that holds {} is full: free some space and try again; what was there is unchanged", path.display())]
     DiskFull { path: PathBuf },
+    #[error("the new catalog does not pass its trial ({why}): publish it anew; what was there is as before")]
+    Unfit { why: String },
     #[error("{} is in use by an import: try again when it has ended", path.display())]
     Busy { path: PathBuf },
     #[error("cannot open or create {}: {source}", path.display())]

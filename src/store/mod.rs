@@ -50,6 +50,7 @@ mod state;
 mod stats;
 mod stops;
 mod trust;
+mod trial;
 mod vectors;
 mod words;
 

@@ -495,9 +495,10 @@ impl From<Trouble> for Failure {
             | Trouble::Change(ChangeError::Store(StoreError::DiskFull { .. }))
             | Trouble::Store(StoreError::DiskFull { .. })
             | Trouble::Staging(StagingError::Store(StoreError::DiskFull { .. })) => Self::NoRoom(detail),
-            Trouble::Elsewhere | Trouble::Line(_) | Trouble::Change(ChangeError::Unfit(_)) => {
-                Self::Content(Refusal::Checks, detail)
-            }
+            Trouble::Elsewhere
+            | Trouble::Line(_)
+            | Trouble::Change(ChangeError::Unfit(_))
+            | Trouble::Store(StoreError::Unfit { .. }) => Self::Content(Refusal::Checks, detail),
             Trouble::Pack(error) => packed(&error, detail),
             Trouble::Import(ImportError::Feed(FeedError::Read { source, .. })) => {
                 let error = PackError::from(source);
