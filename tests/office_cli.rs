@@ -30,7 +30,7 @@ use broker::Broker;
 use bundle::{ingest, root_of};
 use bytes::Bytes;
 use common::{Kiosk as Office, text};
-use desk::{office, set};
+use desk::{UNTRIED, office, set};
 use ends::{End, KIOSK, PATIENCE, kiosk_options, office_options};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -68,7 +68,7 @@ fn catalog(office: &Office, rows: usize, round: usize) -> PathBuf {
 }
 
 fn publish(office: &Office, file: &Path, more: &[&str]) -> Value {
-    let arguments = [&["office", "publish", "--json", file.to_str().unwrap()], more].concat();
+    let arguments = [&["office", "publish", "--json", file.to_str().unwrap()], UNTRIED, more].concat();
     office.json(&arguments)
 }
 
@@ -281,7 +281,7 @@ async fn what_is_published_comes_to_a_kiosk_first_whole_and_then_as_what_differs
     assert_eq!((&again["state"], &again["version"]), (&"already_published".into(), &1.into()));
     let dry = publish(&office, &one, &["--dry-run"]);
     assert_eq!((&dry["state"], &dry["version"]), (&"already_published".into(), &1.into()));
-    let said = office.run(&["office", "publish", one.to_str().unwrap()]);
+    let said = office.run(&[&["office", "publish", one.to_str().unwrap()], UNTRIED].concat());
     assert_eq!(text(&said.stdout), "This is already published to all, as version 1.\n");
 
     let two = publish(&office, &catalog(&office, 600, 2), &["--facts", "/dev/null"]);
@@ -330,7 +330,7 @@ async fn what_is_published_comes_to_a_kiosk_first_whole_and_then_as_what_differs
 async fn killed(office: &Office, file: &Path, wire: &Wire, bytes: u64) -> bool {
     let before = wire.passed().0;
     let mut command = office.command();
-    command.args(["office", "publish"]).arg(file).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(["office", "publish"]).args(UNTRIED).arg(file).stdout(Stdio::null()).stderr(Stdio::null());
     let mut process = command.spawn().unwrap();
     let deadline = Instant::now() + PATIENCE;
     while wire.passed().0 - before < bytes {
@@ -385,7 +385,12 @@ async fn a_connection_that_is_cut_is_made_anew_and_the_publishing_goes_on() {
     set(&office, &broker, wire.port);
     let file = catalog(&office, 600, 1);
     let mut command = office.command();
-    command.args(["office", "publish", "--json"]).arg(file).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    command
+        .args(["office", "publish", "--json"])
+        .args(UNTRIED)
+        .arg(file)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit());
     let mut process = command.spawn().unwrap();
     let deadline = Instant::now() + PATIENCE;
     while wire.passed().0 < 50_000 {
@@ -407,7 +412,8 @@ async fn what_is_wrong_is_one_line_and_nothing_is_published() {
     let good = catalog(&office, 20, 1);
     let bad = office.data.path().join("bad.jsonl");
     fs::write(&bad, "this is no catalog\n").unwrap();
-    let publish = |file: &Path| office.refusal(&["office", "publish", file.to_str().unwrap()]);
+    let publish =
+        |file: &Path| office.refusal(&[&["office", "publish", file.to_str().unwrap()], UNTRIED].concat());
     assert!(publish(&bad).contains("bad.jsonl"));
     assert!(publish(&office.data.path().join("none.jsonl")).contains("none.jsonl"));
     let no_products = office.data.path().join("empty.jsonl");
@@ -429,7 +435,7 @@ async fn what_is_wrong_is_one_line_and_nothing_is_published() {
     assert!(retained(&broker).await.0.is_none());
     // The first one that is right is the first version.
     set(&office, &broker, broker.port);
-    let first = office.json(&["office", "publish", "--json", good.to_str().unwrap()]);
+    let first = office.json(&[&["office", "publish", "--json", good.to_str().unwrap()], UNTRIED].concat());
     assert_eq!(first["version"], 1);
 }
 

@@ -7,6 +7,8 @@
 #[path = "common/broker.rs"]
 mod broker;
 mod common;
+#[path = "common/desk.rs"]
+mod desk;
 #[path = "common/ends.rs"]
 mod ends;
 #[path = "common/running.rs"]
@@ -71,19 +73,8 @@ struct Shop {
 impl Shop {
     async fn new(more: &str) -> (Self, Running) {
         let broker = Broker::start();
-        let (office, kiosk) = (Program::empty(), Program::with_demo_store());
-        for name in ["office", "collect-1"] {
-            let identity = broker.identity(&format!("acme/{name}"));
-            fs::copy(identity.certificate, office.data.path().join(format!("{name}.pem"))).unwrap();
-            fs::copy(identity.key, office.data.path().join(format!("{name}.key"))).unwrap();
-        }
-        let (here, port, ca) = (office.data.path().display(), broker.port, broker.ca());
-        let settings = format!(
-            "[office]\nbroker = \"127.0.0.1:{port}\"\ntenant = \"acme\"\nca = {ca:?}\n\
-             certificate = \"{here}/{{name}}.pem\"\nkey = \"{here}/{{name}}.key\"\n"
-        );
-        fs::write(office.data.path().join("aisle.toml"), settings).unwrap();
-        assert!(office.run(&["office", "keys", "init"]).status.success());
+        let (office, kiosk) = (desk::office(&broker), Program::with_demo_store());
+        let (port, ca) = (broker.port, broker.ca());
         let mut collect = office.command();
         collect.args(["office", "collect"]).stdout(Stdio::null()).stderr(Stdio::inherit());
         let collecting = Ending(collect.spawn().unwrap());
@@ -121,8 +112,9 @@ impl Shop {
         }
         let file: PathBuf = self.office.data.path().join(format!("catalog-{round}.jsonl"));
         fs::write(&file, lines).unwrap();
-        let published =
-            self.office.json(&[&["office", "publish", "--json", file.to_str().unwrap()], more].concat());
+        let published = self
+            .office
+            .json(&[&["office", "publish", "--json", file.to_str().unwrap()], desk::UNTRIED, more].concat());
         published["version"].as_u64().unwrap()
     }
 

@@ -23,7 +23,7 @@ use aisle::sync::wire::live::{Counts, Prices, Recalls};
 use broker::Broker;
 use bytes::Bytes;
 use common::{Kiosk as Office, text};
-use desk::{office, set};
+use desk::{UNTRIED, office, set};
 use ends::{End, PATIENCE, office_options};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -179,7 +179,7 @@ fn publish(office: &Office, prices: &[(&str, i64)], as_of: &str) {
         );
     }
     let path = file(office, "catalog.jsonl", &lines);
-    office.json(&["office", "publish", "--json", path.to_str().unwrap()]);
+    office.json(&[&["office", "publish", "--json", path.to_str().unwrap()], UNTRIED].concat());
 }
 
 fn send(office: &Office, kind: &str, lines: &str, more: &[&str]) -> Value {
@@ -382,7 +382,7 @@ async fn prices_and_counts_add_up_since_the_catalog() {
     let staged = office.data.path().join("catalog.jsonl");
     let lines = fs::read_to_string(&staged).unwrap().replace("\"price_cents\":300", "\"price_cents\":330");
     fs::write(&staged, lines.replace("2026-11-22", "2026-11-24")).unwrap();
-    office.json(&["office", "publish", "--json", "--staged", staged.to_str().unwrap()]);
+    office.json(&[&["office", "publish", "--json", "--staged", staged.to_str().unwrap()], UNTRIED].concat());
     let four = send(&office, "price", "sku,price\nA,1.20\n", &["--store", "s042", "--as-of", "2026-11-23"]);
     assert_eq!((&four["stores"][0]["dropped"], &four["stores"][0]["catalog"]), (&0.into(), &2.into()));
     // Of a group that nobody published to, nothing is sent; the store's own is remembered.
@@ -391,7 +391,9 @@ async fn prices_and_counts_add_up_since_the_catalog() {
         office.refusal(&["office", "price", path.to_str().unwrap(), "--store", "s042", "--group", "nord"]);
     assert!(error.contains("nothing is published to nord yet"), "{error}");
     let north = office.data.path().join("catalog.jsonl");
-    office.json(&["office", "publish", "--json", "--group", "north", north.to_str().unwrap()]);
+    office.json(
+        &[&["office", "publish", "--json", "--group", "north", north.to_str().unwrap()], UNTRIED].concat(),
+    );
     let rows = "sku,stock\nA,5\n";
     let first = send(&office, "stock", rows, &["--store", "s044", "--group", "north"]);
     let then = send(&office, "price", "sku,price\nA,1.30\n", &["--store", "s044"]);

@@ -265,7 +265,7 @@ impl Assistant {
         Ok(self.take(request, |_, _| {}).await?.0)
     }
 
-    async fn take(
+    pub(super) async fn take(
         &self,
         request: &Request,
         pieces: impl FnMut(&[i16], u32),

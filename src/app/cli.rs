@@ -1,7 +1,9 @@
 //! The command line: what may be asked of `aisle`. Parsing only.
 
+mod replay;
 mod rollout;
 
+pub use replay::Replay;
 pub use rollout::Rollout;
 
 use crate::domain::{AsOf, Cents, Gtin, Sku, moment, money};
@@ -465,6 +467,8 @@ pub struct Publish {
     #[arg(long, conflicts_with = "dry_run")]
     pub again: bool,
     /// Print one JSON object.
+    #[command(flatten)]
+    pub replay: Replay,
     #[arg(long)]
     pub json: bool,
 }

@@ -48,7 +48,7 @@ pub struct Imported {
     pub report: ImportReport,
     /// What the reader did not use.
     pub notes: Vec<String>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// The content of a catalog while it is looked at.
@@ -78,7 +78,19 @@ impl Imported {
             ..ImportLimits::default()
         };
         let report = catalog.import(&mut feed, &limits, &mut |_| {})?;
-        Ok(Self { catalog, report, notes: feed.notes(), _folder: folder })
+        Ok(Self { catalog, report, notes: feed.notes(), folder })
+    }
+
+    /// The database, for those who try it; what they change in it changes no bundle.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The folder that the database is in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Looks at the content; nothing is changed.

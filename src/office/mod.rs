@@ -11,6 +11,7 @@
 //! content   a catalog file as rows         bundle    packed, with deltas and a manifest
 //! shelf     what was published             publish   to the broker, step by step
 //! live      prices, counts and recalls between two catalogs
+//! replay    what it is tried with before
 //! line      the connection                 files     files that appear whole or not at all
 //! commands  what is asked of each kiosk    judge     whether a bundle does well at some
 //! rollout   first to some kiosks, then to all
@@ -31,4 +32,5 @@ pub mod publish;
 pub mod rollout;
 pub mod shelf;
 pub mod status;
+pub mod replay;
 pub mod table;

@@ -6,6 +6,7 @@
 use super::bundle::Draft;
 use super::keyring::{Keyring, KeyringError};
 use super::line::{Line, LineError, keys, retained};
+use super::replay::verdict::Record;
 use super::shelf::{Shelf, ShelfError};
 use crate::sync::digest::Digest;
 use crate::sync::mqtt::Options;
@@ -51,6 +52,8 @@ pub struct New<'a> {
     pub draft: Draft,
     /// Where its chunks are.
     pub room: &'a Path,
+    /// What came of trying it.
+    pub record: Option<Record>,
 }
 
 /// What is to be published.
@@ -96,9 +99,9 @@ pub async fn publish(mut options: Options, what: Publishing<'_>) -> Result<Went,
         let old = shelf.newest().filter(|_| overtaken)?;
         Some(Draft::of(&old.manifest))
     };
-    let (draft, room) = match new {
-        Some(New { draft, room }) => (Some(draft), Some(room)),
-        None => (again_as_new(), None),
+    let (draft, room, record) = match new {
+        Some(New { draft, room, record }) => (Some(draft), Some(room), record),
+        None => (again_as_new(), None, None),
     };
     if let Some(draft) = draft {
         let (now, signers) = (Timestamp::now(), ring.signers(Role::Catalog, Timestamp::now())?);
@@ -112,6 +115,9 @@ pub async fn publish(mut options: Options, what: Publishing<'_>) -> Result<Went,
                 empty.path()
             }
         };
+        if let Some(record) = record {
+            shelf.note(version, &record)?;
+        }
         shelf.write_down(room, sealed)?;
     }
     let Some(newest) = shelf.newest() else { return Ok(Went::default()) };

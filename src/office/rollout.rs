@@ -332,7 +332,9 @@ impl Rollout {
         let new = match content {
             Some(content) => {
                 let draft = Draft::anew(&content, &shelf).ok_or(RolloutError::Gone(content.version))?;
-                Some(New { draft, room: room.path() })
+                // It was tried when it was first published.
+                let record = shelf.noted(content.version);
+                Some(New { draft, room: room.path(), record })
             }
             None => None,
         };

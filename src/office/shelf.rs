@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! shelf/all/00000000000000000007.manifest   sealed, as it is published
+//! shelf/all/00000000000000000007.replay      what came of trying it before, where it was tried
 //! shelf/all/chunks/<sha256>                  what they name, and older snapshots
 //! shelf/all/sent                             what the broker may have (JSON)
 //! ```
@@ -13,6 +14,7 @@
 //! the broker has it, so that it is not sent twice.
 
 use super::files::{self, FileError, NEW};
+use super::replay::verdict::{Figures, Record};
 use crate::sync::digest::Digest;
 use crate::sync::sign::{Header, KeyId};
 use crate::sync::topics::Name;
@@ -31,6 +33,7 @@ pub const BASES: usize = 8;
 const SENT: &str = "sent";
 const CHUNKS: &str = "chunks";
 const END: &str = ".manifest";
+const NOTE: &str = ".replay";
 
 /// Why the shelf cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -181,6 +184,29 @@ impl Shelf {
         Ok(())
     }
 
+    /// Keeps what came of trying the content of a manifest.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn note(&self, version: u64, record: &Record) -> Result<(), ShelfError> {
+        let bytes = serde_json::to_vec(record).unwrap_or_default();
+        Ok(files::replace(&self.folder.join(format!("{version:020}{NOTE}")), &bytes)?)
+    }
+
+    /// What came of trying the content of a manifest; `None`: it is not known.
+    #[must_use]
+    pub fn noted(&self, version: u64) -> Option<Record> {
+        let bytes = files::read(&self.folder.join(format!("{version:020}{NOTE}"))).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// The newest figures that there are, and of which version.
+    #[must_use]
+    pub fn figures(&self) -> Option<(u64, Figures)> {
+        let versions = self.publications.iter().map(|own| own.manifest.version);
+        versions.filter_map(|version| Some((version, self.noted(version)?.figures?))).next()
+    }
+
     /// The chunks of the newest manifest that the broker may lack, each once.
     #[must_use]
     pub fn to_send(&self) -> Vec<Chunk> {
@@ -250,8 +276,10 @@ impl Shelf {
     pub fn tidy(&mut self) {
         let old = self.publications.split_off(self.publications.len().min(BASES + 1));
         for publication in old {
-            let name = format!("{:020}{END}", publication.manifest.version);
-            let _ = fs::remove_file(self.folder.join(name));
+            for end in [END, NOTE] {
+                let name = format!("{:020}{end}", publication.manifest.version);
+                let _ = fs::remove_file(self.folder.join(name));
+            }
         }
         let mut needed = self.named(|publication, at| {
             at == 0 || [self.sent.done, self.sent.before].contains(&publication.manifest.version)

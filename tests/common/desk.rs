@@ -6,6 +6,9 @@ use super::broker::Broker;
 use super::common::{Kiosk as Office, text};
 use std::fs;
 
+/// What is published in the tests of the line is not tried: their products have no real names.
+pub const UNTRIED: &[&str] = &["--skip-replay", "a test of the line"];
+
 /// Head office's settings for a broker at `port`.
 pub fn set(office: &Office, broker: &Broker, port: u16) {
     for name in ["office", "collect-1"] {

@@ -48,7 +48,7 @@ pub struct Rollout {
     pub abort: bool,
 }
 
-fn times(text: &str) -> Result<f64, String> {
+pub(super) fn times(text: &str) -> Result<f64, String> {
     let times = text.parse::<f64>().ok().filter(|times| (1.0..=1_000.0).contains(times));
     times.ok_or_else(|| "write a number from 1 to 1000".to_owned())
 }

@@ -8,6 +8,7 @@ mod keys;
 mod live;
 mod publish;
 mod recall;
+mod replay;
 mod rollout;
 mod sheet;
 mod watch;
@@ -88,7 +89,7 @@ pub fn run(arguments: Office, folders: &Folders, settings: &Settings) -> Result<
     };
     match arguments.command {
         OfficeCommand::Keys(command) => print(&keys::run(command, &place)?)?,
-        OfficeCommand::Publish(arguments) => print(&publish::run(&arguments, &place, settings)?)?,
+        OfficeCommand::Publish(arguments) => return publish::run(&arguments, &place, folders, settings),
         OfficeCommand::Recall(command) => print(&recall::run(command, &place)?)?,
         OfficeCommand::Price(arguments) => print(&sheet::prices(&arguments, &place, settings)?)?,
         OfficeCommand::Stock(arguments) => print(&sheet::counts(&arguments, &place, settings)?)?,

@@ -1,13 +1,16 @@
-//! `aisle office publish` at a terminal: a file to a bundle to the broker, and what was done. What
-//! a bundle is and in which order it goes is `office`'s.
+//! `aisle office publish` at a terminal: a file to a bundle, tried, to the broker, and what was
+//! done. What a bundle is and in which order it goes is `office`'s.
 
-use super::Place;
+use super::{Place, replay};
 use crate::app::cli::Publish;
+use crate::app::folders::Folders;
 use crate::domain::Cents;
 use crate::office::bundle::{Draft, Extras};
 use crate::office::content::{Imported, Taking};
 use crate::office::keyring::Keyring;
 use crate::office::publish::{self, New, Publishing, Went};
+use crate::office::replay::Miss;
+use crate::office::replay::verdict::{Figures, Record, Share, against};
 use crate::office::shelf::{self, Shelf};
 use crate::settings::Settings;
 use crate::sync::topics::Role;
@@ -17,12 +20,18 @@ use serde_json::{Value, json};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::process::ExitCode;
 
 /// Largest file of facts, in bytes.
 const MAX_FACTS: u64 = 1 << 20;
 
-/// Publishes; what to print.
-pub(super) fn run(arguments: &Publish, place: &Place, settings: &Settings) -> Result<String> {
+/// Tries and publishes, and says what was done.
+pub(super) fn run(
+    arguments: &Publish,
+    place: &Place,
+    folders: &Folders,
+    settings: &Settings,
+) -> Result<ExitCode> {
     let tenant = place.tenant()?;
     let facts = arguments.facts.as_deref().map(facts).transpose()?;
     let extras = Extras { facts: facts.as_deref(), staged: arguments.staged };
@@ -32,16 +41,27 @@ pub(super) fn run(arguments: &Publish, place: &Place, settings: &Settings) -> Re
         max_price_cents: Cents::from(settings.catalog.max_price) * 100,
         bad_share: settings.catalog.max_bad_share,
     };
+    let try_it = |imported: &Imported, shelf: &Shelf| -> Result<Tried> {
+        let (group, limits) = (&arguments.group, arguments.replay.limits());
+        let record = replay::try_it(imported, &arguments.replay, group, place, folders, settings)?;
+        let before = shelf.figures();
+        let figures = before.as_ref().map(|(_, figures)| figures);
+        let against = record.figures.as_ref().map(|own| against(own, figures, &limits)).unwrap_or_default();
+        Ok(Tried { record, before, against })
+    };
     if arguments.dry_run {
         let shelf = Shelf::look(&place.folder, &arguments.group)?;
         let room = tempfile::tempdir()?;
-        let (draft, left_out) = pack(arguments, &taking, &shelf, extras, room.path())?;
+        let Packed { imported, draft } = pack(arguments, &taking, &shelf, extras, room.path())?;
+        let left_out = imported.report.rejected_lines;
         let ring = Keyring::open(&place.folder, &tenant).ok();
         let signers = ring.map(|ring| signers(&ring)).transpose()?.unwrap_or_default();
         let newest = shelf.newest().map_or(0, |newest| newest.manifest.version);
         let same = shelf.newest().is_some_and(|newest| draft.is(newest, &signers, Timestamp::now()));
         let (state, version) = if same { (State::Already, newest) } else { (State::WouldBe, newest + 1) };
-        return Ok(tell(arguments, state, &draft, left_out, Went { version, ..Went::default() }));
+        let tried = if same { None } else { Some(try_it(&imported, &shelf)?) };
+        let went = Went { version, ..Went::default() };
+        return tell(arguments, state, &draft, left_out, went, tried.as_ref());
     }
     // What is missing is said before the long work.
     let connection = place.connection("office")?;
@@ -49,14 +69,23 @@ pub(super) fn run(arguments: &Publish, place: &Place, settings: &Settings) -> Re
     let signers = signers(&ring)?;
     let mut shelf = Shelf::open(&place.folder, &arguments.group)?;
     let room = shelf.room()?;
-    let (draft, left_out) = pack(arguments, &taking, &shelf, extras, room.path())?;
+    let Packed { imported, draft } = pack(arguments, &taking, &shelf, extras, room.path())?;
+    let left_out = imported.report.rejected_lines;
     let newest = shelf.newest().filter(|newest| draft.is(newest, &signers, Timestamp::now()));
     let same = newest.map(|newest| newest.manifest.version);
     if let Some(version) = same.filter(|_| shelf.is_done(&ring.chain()) && !arguments.again) {
-        return Ok(tell(arguments, State::Already, &draft, left_out, Went { version, ..Went::default() }));
+        let went = Went { version, ..Went::default() };
+        return tell(arguments, State::Already, &draft, left_out, went, None);
+    }
+    // What is written down already was tried before that.
+    let tried = if same.is_none() { Some(try_it(&imported, &shelf)?) } else { None };
+    drop(imported);
+    if tried.as_ref().is_some_and(|tried| !tried.against.is_empty()) {
+        return tell(arguments, State::Refused, &draft, left_out, Went::default(), tried.as_ref());
     }
     let told = draft.clone();
-    let new = same.is_none().then(|| New { draft, room: room.path() });
+    let new =
+        tried.as_ref().map(|tried| New { draft, room: room.path(), record: Some(tried.record.clone()) });
     let what = Publishing {
         shelf: &mut shelf,
         ring: &ring,
@@ -67,7 +96,7 @@ pub(super) fn run(arguments: &Publish, place: &Place, settings: &Settings) -> Re
     };
     let went = super::block_on(async { Ok(publish::publish(connection, what).await?) })?;
     let state = if same == Some(went.version) { State::Again } else { State::Published };
-    Ok(tell(arguments, state, &told, left_out, went))
+    tell(arguments, state, &told, left_out, went, tried.as_ref())
 }
 
 /// Publishes the key lists alone; what to print.
@@ -97,14 +126,19 @@ fn facts(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The bundle of a file, and how many lines were left out of it.
+/// A file as it was read, and its bundle.
+struct Packed {
+    imported: Imported,
+    draft: Draft,
+}
+
 fn pack(
     arguments: &Publish,
     taking: &Taking,
     shelf: &Shelf,
     extras: Extras<'_>,
     room: &Path,
-) -> Result<(Draft, u64)> {
+) -> Result<Packed> {
     let imported = Imported::read(&arguments.file, taking, room)?;
     for note in &imported.notes {
         writeln!(io::stderr(), "aisle: {note}")?;
@@ -113,12 +147,23 @@ fn pack(
         writeln!(io::stderr(), "aisle: left out {bad}")?;
     }
     let draft = imported.look(|content| Draft::pack(content, shelf, extras, room))?;
-    Ok((draft, imported.report.rejected_lines))
+    Ok(Packed { imported, draft })
+}
+
+/// A catalog that was tried.
+struct Tried {
+    record: Record,
+    /// The figures before, and of which version.
+    before: Option<(u64, Figures)>,
+    /// All that speaks against publishing it.
+    against: Vec<String>,
 }
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// It does not answer well enough.
+    Refused,
     Published,
     /// What was cut off, or is sent once more.
     Again,
@@ -126,12 +171,62 @@ enum State {
     WouldBe,
 }
 
-fn tell(arguments: &Publish, state: State, draft: &Draft, left_out: u64, went: Went) -> String {
-    if arguments.json {
-        return format!("{}\n", object(arguments, state, draft, left_out, went));
+/// Says what came of it; with what the program ends.
+fn tell(
+    arguments: &Publish,
+    state: State,
+    draft: &Draft,
+    left_out: u64,
+    went: Went,
+    tried: Option<&Tried>,
+) -> Result<ExitCode> {
+    let text = if arguments.json {
+        format!("{}\n", object(arguments, state, draft, left_out, went, tried))
+    } else {
+        tried.map_or_else(String::new, lines) + &said(arguments, state, draft, left_out, went)
+    };
+    super::print(&text)?;
+    let Some(tried) = tried.filter(|tried| !tried.against.is_empty()) else { return Ok(ExitCode::SUCCESS) };
+    let verb = if state == State::WouldBe { "would not be" } else { "is not" };
+    let (group, why) = (&arguments.group, tried.against.join("; "));
+    writeln!(io::stderr(), "aisle: the catalog {verb} published to {group}: {why}")?;
+    Ok(ExitCode::FAILURE)
+}
+
+/// What trying it found, for people.
+fn lines(tried: &Tried) -> String {
+    let Tried { record: Record { figures, skipped, misses, .. }, before, against } = tried;
+    let Some(figures) = figures else {
+        return format!("Not tried: {}.\n", skipped.as_deref().unwrap_or_default());
+    };
+    let share = |name: &str, of: fn(&Figures) -> Share| {
+        let percent = |figures: &Figures| of(figures).percent().map(|own| format!("{own:.1}"));
+        let (right, was) = (percent(figures)?, before.as_ref().and_then(|(_, before)| percent(before)));
+        let was = was.map_or_else(String::new, |was| format!(" (before: {was})"));
+        Some(format!("{name} {right} % of {}{was}", of(figures).of))
+    };
+    let shares = [
+        share("turns", |figures| figures.turns),
+        share("names", |figures| figures.names),
+        share("honest no's", |figures| figures.honest),
+    ];
+    let shares = shares.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let was =
+        before.as_ref().map_or_else(String::new, |(_, before)| format!(" (before: {:.0})", before.p95_ms));
+    let by = if figures.by_meaning { "" } else { "; by words, not by meaning" };
+    let mut text = format!("Tried: {shares}; 95 of 100 within {:.0} ms{was}{by}.\n", figures.p95_ms);
+    if !against.is_empty() {
+        text.extend(
+            misses.iter().map(|Miss { play, says, why, .. }| format!("  ! {play}: {says:?}: {why}\n")),
+        );
     }
+    text
+}
+
+fn said(arguments: &Publish, state: State, draft: &Draft, left_out: u64, went: Went) -> String {
     let (version, group) = (went.version, &arguments.group);
     let first = match state {
+        State::Refused => return String::new(),
         State::Published => format!("Version {version} is published to {group}"),
         State::Again => format!("Version {version} is now wholly published to {group}"),
         State::Already => return format!("This is already published to {group}, as version {version}.\n"),
@@ -158,8 +253,16 @@ fn tell(arguments: &Publish, state: State, draft: &Draft, left_out: u64, went: W
     text
 }
 
-fn object(arguments: &Publish, state: State, draft: &Draft, left_out: u64, went: Went) -> Value {
+fn object(
+    arguments: &Publish,
+    state: State,
+    draft: &Draft,
+    left_out: u64,
+    went: Went,
+    tried: Option<&Tried>,
+) -> Value {
     let state = match state {
+        State::Refused => "refused",
         State::Published => "published",
         State::Again => "completed",
         State::Already => "already_published",
@@ -180,5 +283,12 @@ fn object(arguments: &Publish, state: State, draft: &Draft, left_out: u64, went:
         "sent_chunks": went.chunks,
         "sent_bytes": went.bytes,
         "cleared_chunks": went.cleared,
+        "replay": tried.map(|Tried { record, before, against }| json!({
+            "figures": record.figures,
+            "skipped": record.skipped,
+            "before": before.as_ref().map(|(version, figures)| json!({"version": version, "figures": figures})),
+            "against": against,
+            "misses": record.misses,
+        })),
     })
 }
