@@ -20,8 +20,8 @@ PACKAGES := build-essential cmake clang libclang-dev pkg-config libasound2-dev \
             libfontconfig-dev libxkbcommon-dev libinput-dev libudev-dev libgbm-dev \
             libx11-6 libx11-xcb1 libxcursor1 libxi6 libxrandr2 libxkbcommon-x11-0 libegl1 libgl1
 # What the tests need besides: a display without a monitor, a pointer and keys for it, a
-# sound card without a loudspeaker, a broker.
-TEST_PACKAGES := xvfb xdotool pulseaudio pulseaudio-utils libasound2-plugins mosquitto
+# sound card without a loudspeaker, a broker, a database server.
+TEST_PACKAGES := xvfb xdotool pulseaudio pulseaudio-utils libasound2-plugins mosquitto postgresql
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help packages build models demo test test-full lint eval replay bench bench-live bench-noise bench-screen bench-search bench-sync bench-fleet gallery tune-search tune-intents doctor clean
@@ -43,10 +43,12 @@ packages:
 	  echo "Installing: $${missing[*]}"
 	  $(SUDO) apt-get update -q
 	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends "$${missing[@]}"
-	  # The tests start a broker of their own; Debian's would stand open on this machine.
-	  case " $${missing[*]} " in
-	    *" mosquitto "*) $(SUDO) systemctl disable --now mosquitto >/dev/null 2>&1 || $(SUDO) service mosquitto stop >/dev/null 2>&1 || true ;;
-	  esac
+	  # The tests start a broker and a database of their own; Debian's would stand open on this machine.
+	  for service in mosquitto postgresql; do
+	    case " $${missing[*]} " in
+	      *" $$service "*) $(SUDO) systemctl disable --now "$$service" >/dev/null 2>&1 || $(SUDO) service "$$service" stop >/dev/null 2>&1 || true ;;
+	    esac
+	  done
 	fi
 	command -v cargo >/dev/null || { echo "Rust is missing: install it first (rustc 1.92 or later)"; exit 1; }
 

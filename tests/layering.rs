@@ -14,7 +14,7 @@ const LAYERS: [&str; 12] = [
 ];
 
 /// Crates and the folders or files of src that may name them.
-const ROOMS: [(&str, &[&str]); 32] = [
+const ROOMS: [(&str, &[&str]); 34] = [
     ("slint", &["view/"]),
     ("i_slint_core", &["view/"]),
     ("aisle_ui", &["view/"]),
@@ -47,6 +47,8 @@ const ROOMS: [(&str, &[&str]); 32] = [
     ("rustls_native_certs", &["sync/tls.rs"]),
     ("ed25519_dalek", &["sync/sign.rs"]),
     ("getrandom", &["office/keyring.rs"]),
+    ("tokio_postgres", &["office/postgres/"]),
+    ("tokio_postgres_rustls", &["office/postgres/"]),
 ];
 
 fn sources() -> BTreeMap<String, String> {

@@ -294,6 +294,10 @@ pub enum OfficeCommand {
         /// Which collector this is: it comes to the broker as collect-1, collect-2 and so on.
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=99))]
         number: u16,
+        /// File with the address of a PostgreSQL database that gets all of it as well (default:
+        /// office.postgres_file).
+        #[arg(long, value_name = "FILE")]
+        postgres: Option<PathBuf>,
     },
     /// The kiosks as they were last heard; those that need a look stand first.
     Status {
@@ -463,12 +467,12 @@ pub struct Publish {
     /// Say what would be published, and connect to nothing.
     #[arg(long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub replay: Replay,
     /// Send all of it again, for a broker that lost it.
     #[arg(long, conflicts_with = "dry_run")]
     pub again: bool,
     /// Print one JSON object.
-    #[command(flatten)]
-    pub replay: Replay,
     #[arg(long)]
     pub json: bool,
 }

@@ -5,13 +5,14 @@
 //! ```text
 //! collect   the kiosks' events and statuses into office.db, acknowledged after the commit
 //! filing    batches as they come to rows of office.db
+//! forward   from there into PostgreSQL         postgres  its tables, and the way in
 //! status    the fleet as a table
 //! table     the fleet as people read it     news      what happens there, as it comes
 //! keyring   the keys that sign, and their lists
 //! content   a catalog file as rows         bundle    packed, with deltas and a manifest
 //! shelf     what was published             publish   to the broker, step by step
-//! live      prices, counts and recalls between two catalogs
 //! replay    what it is tried with before
+//! live      prices, counts and recalls between two catalogs
 //! line      the connection                 files     files that appear whole or not at all
 //! commands  what is asked of each kiosk    judge     whether a bundle does well at some
 //! rollout   first to some kiosks, then to all
@@ -23,14 +24,16 @@ pub mod commands;
 pub mod content;
 pub mod files;
 mod filing;
+pub mod forward;
 pub mod judge;
 pub mod keyring;
 mod line;
 pub mod live;
 pub mod news;
+pub mod postgres;
 pub mod publish;
+pub mod replay;
 pub mod rollout;
 pub mod shelf;
 pub mod status;
-pub mod replay;
 pub mod table;

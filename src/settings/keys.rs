@@ -282,6 +282,10 @@ settings! {
         password_file: String = String::new(), Chars(400);
         /// Collectors of this name share what kiosks tell; as for tenant.
         share: String = "collectors".into(), Chars(32);
+        /// File with the address of a PostgreSQL database that gets what kiosks tell as well, such as postgresql://aisle:PASSWORD@db.example.com/aisle; empty: none.
+        postgres_file: String = String::new(), Chars(400);
+        /// Certificates of those who may vouch for it, a PEM file; "system" trusts whom this machine trusts.
+        postgres_ca: String = "system".into(), Chars(400);
     }
     /// How the retailer dresses the screen.
     brand: Brand {

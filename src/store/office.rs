@@ -16,7 +16,7 @@ use uuid::Uuid;
 const FILE: &str = "office.db";
 
 /// `AISO`.
-const SCHEMA: Schema = Schema { application_id: 0x4149_534F, steps: &[&[STEP_1], &[STEP_2]] };
+const SCHEMA: Schema = Schema { application_id: 0x4149_534F, steps: &[&[STEP_1], &[STEP_2], &[STEP_3]] };
 
 // `outbox` and `seq` tell the order in which a kiosk made its events; clocks jump. Of
 // `inventory`, `stock` is the newest count by its own time, and `sold` all that was ever sold.
@@ -71,6 +71,19 @@ const STEP_2: &str = "
 CREATE INDEX events_command ON events (json_extract(body, '$.command')) WHERE lane = 'outcome';
 CREATE INDEX events_made ON events (store, kiosk, made_at);
 CREATE INDEX events_received ON events (received_at);
+";
+
+// Once another database is named, each new event is to be brought there; `why` says why one
+// cannot be.
+const STEP_3: &str = "
+CREATE TABLE forward (id INTEGER PRIMARY KEY CHECK (id = 1), database BLOB NOT NULL) STRICT;
+CREATE TABLE unsent (event BLOB PRIMARY KEY, why TEXT) STRICT, WITHOUT ROWID;
+CREATE TRIGGER events_unsent AFTER INSERT ON events WHEN EXISTS (SELECT 1 FROM forward) BEGIN
+    INSERT INTO unsent (event) VALUES (new.id);
+END;
+CREATE TRIGGER events_gone AFTER DELETE ON events BEGIN
+    DELETE FROM unsent WHERE event = old.id;
+END;
 ";
 
 /// What an event changes besides being written down.

@@ -22,7 +22,7 @@ pub struct FiledEvent {
     pub body: String,
 }
 
-const COLUMNS: &str = "id, store, kiosk, kind, made_at, received_at, body";
+pub(super) const COLUMNS: &str = "id, store, kiosk, kind, made_at, received_at, body";
 
 impl Office {
     /// What a kiosk answered to a command, JSON; `None`: nothing yet.
@@ -84,7 +84,7 @@ impl Office {
     }
 }
 
-fn filed(row: &Row<'_>) -> rusqlite::Result<FiledEvent> {
+pub(super) fn filed(row: &Row<'_>) -> rusqlite::Result<FiledEvent> {
     // Written by this program; another text means that nobody knows when.
     let time =
         |at| Ok::<_, rusqlite::Error>(row.get::<_, String>(at)?.parse().unwrap_or(Timestamp::UNIX_EPOCH));

@@ -120,7 +120,7 @@ impl Tls {
     }
 
     /// The library's own form.
-    pub(super) fn config(&self) -> Arc<ClientConfig> {
+    pub(crate) fn config(&self) -> Arc<ClientConfig> {
         self.0.clone()
     }
 }

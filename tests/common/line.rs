@@ -311,7 +311,8 @@ pub fn kiosk_that_tells(broker: &Broker, shop: &Shop, port: u16, status_every: D
     uplink(&shop.catalog, tls, port, status_every)
 }
 
-fn collect(office: Arc<Office>, tls: Tls, port: u16, user: &str, dies_at: u64) -> Collector {
+/// A collector that ends its program with its commit of this number.
+pub fn collect(office: Arc<Office>, tls: Tls, port: u16, user: &str, dies_at: u64) -> Collector {
     let mut connection = mqtt::Options::new("127.0.0.1", port, user, tls);
     connection.limits = limits();
     let commits = AtomicU64::new(0);

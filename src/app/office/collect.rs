@@ -5,24 +5,30 @@ use super::{Place, SECTION, block_on, everywhere, print};
 use crate::app::broker;
 use crate::app::service::notify;
 use crate::office::collect::{self, Figures, Options};
+use crate::office::forward::{self, Forwarder};
+use crate::office::postgres::Address;
 use crate::office::status::{Presence, fleet};
 use crate::office::table::table;
 use crate::store::Office;
+use crate::sync::tls::Roots;
 use crate::sync::topics::Name;
 use anyhow::{Result, ensure};
 use jiff::Timestamp;
 use sd_notify::NotifyState;
 use serde_json::json;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 /// How often it says what it did.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 /// How often the fleet is shown again.
 const SHOW_EVERY: Duration = Duration::from_secs(2);
+/// How long a stop waits for what is on its way into PostgreSQL.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// Clears a terminal: the cursor home, then all below it.
 pub(super) const CLEAR: &str = "\x1b[H\x1b[J";
 
@@ -30,14 +36,21 @@ pub(super) const CLEAR: &str = "\x1b[H\x1b[J";
 ///
 /// # Errors
 /// A setting or the database cannot be used.
-pub(super) fn run(number: u16, place: &Place) -> Result<()> {
+pub(super) fn run(number: u16, postgres: Option<PathBuf>, place: &Place) -> Result<()> {
     let name = format!("collect-{number}");
     let connection = place.connection(&name)?;
     let (tenant, share) = (place.tenant()?, broker::name(SECTION, "share", &place.settings.share)?);
+    let address = address(postgres, place)?;
     let office = Arc::new(Office::open(&place.folder)?);
     block_on(async {
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let forwarder = address.map(|address| {
+            let (office, tenant) = (Arc::clone(&office), tenant.clone());
+            let (folder, pauses) = (place.folder.clone(), forward::Pauses::default());
+            forward::start(forward::Options { office, folder, tenant, address, pauses })
+        });
+        let waiting = Arc::clone(&office);
         let collector = collect::start(Options { connection, tenant, share, office, watching: None });
         let mut figures = collector.figures();
         let mut telling = interval(TELL_EVERY);
@@ -52,7 +65,10 @@ pub(super) fn run(number: u16, place: &Place) -> Result<()> {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
                 _ = beating.tick() => notify(&[NotifyState::Watchdog]),
-                _ = telling.tick() => tell(*figures.borrow()),
+                _ = telling.tick() => {
+                    tell(*figures.borrow());
+                    tell_forwarded(forwarder.as_ref(), &waiting);
+                }
                 changed = figures.changed() => {
                     // The task is gone: whoever supervises this starts it again.
                     ensure!(changed.is_ok(), "nothing is collected any more: start it again");
@@ -68,8 +84,32 @@ pub(super) fn run(number: u16, place: &Place) -> Result<()> {
         let figures = collector.figures();
         collector.stop().await;
         tell(*figures.borrow());
+        tell_forwarded(forwarder.as_ref(), &waiting);
+        if let Some(forwarder) = forwarder {
+            // What is not there yet is brought after the next start.
+            let _ = timeout(STOP_WITHIN, forwarder.stop()).await;
+        }
         Ok(())
     })
+}
+
+/// Where PostgreSQL is; `None`: there is none.
+fn address(named: Option<PathBuf>, place: &Place) -> Result<Option<Address>> {
+    let Place { settings, .. } = place;
+    let set = Some(settings.postgres_file.as_str()).filter(|set| !set.is_empty()).map(PathBuf::from);
+    let Some(file) = named.or(set) else { return Ok(None) };
+    let roots = match settings.postgres_ca.as_str() {
+        broker::SYSTEM => Roots::System,
+        path => Roots::File(path.into()),
+    };
+    Ok(Some(Address::read(&file, &roots)?))
+}
+
+fn tell_forwarded(forwarder: Option<&Forwarder>, office: &Office) {
+    let Some(forwarder) = forwarder else { return };
+    let forward::Figures { is_up, new, repeated, aside } = *forwarder.figures().borrow();
+    let waiting = office.unsent_count().map(|(waiting, _)| waiting).unwrap_or_default();
+    tracing::info!(is_up, new, repeated, aside, waiting, "into PostgreSQL since it was started");
 }
 
 fn tell(figures: Figures) {

@@ -94,7 +94,7 @@ pub fn run(arguments: Office, folders: &Folders, settings: &Settings) -> Result<
         OfficeCommand::Price(arguments) => print(&sheet::prices(&arguments, &place, settings)?)?,
         OfficeCommand::Stock(arguments) => print(&sheet::counts(&arguments, &place, settings)?)?,
         OfficeCommand::Resend { store, json } => print(&live::resend(store, json, &place)?)?,
-        OfficeCommand::Collect { number } => collect::run(number, &place)?,
+        OfficeCommand::Collect { number, postgres } => collect::run(number, postgres, &place)?,
         OfficeCommand::Status { json, watch } => collect::status(&place, json, watch)?,
         OfficeCommand::Command(order) => commands::run(order, &place)?,
         OfficeCommand::Watch => watch::run(&place)?,
