@@ -12,6 +12,7 @@
 //! | [`domain`] | pure types: identifiers, products, money, the turn |
 //! | [`settings`] | every setting, its default and its range |
 //! | [`dialog`] | pure: what words mean, what may be answered, the provenance gate |
+//! | [`recommend`] | pure: what may please a shopper, by what they bought |
 //! | [`store`] | all SQL: the mirrored catalog and its search |
 //! | [`models`] | the model files, and ONNX sessions |
 //! | [`feeds`] | catalog files to records |
@@ -32,6 +33,7 @@ pub mod engines;
 pub mod feeds;
 pub mod models;
 pub mod office;
+pub mod recommend;
 pub mod settings;
 pub mod store;
 pub mod sync;

@@ -10,7 +10,9 @@ pub mod moment;
 pub mod money;
 pub mod options;
 pub mod planogram;
+pub mod private;
 pub mod product;
+pub mod purchase;
 pub mod size;
 pub mod turn;
 
@@ -21,5 +23,7 @@ pub use moment::AsOf;
 pub use money::{Cents, Currency};
 pub use options::{OptionGroup, OptionValue};
 pub use planogram::{Area, Location, Point};
+pub use private::Private;
 pub use product::{Allergens, Attribute, Availability, Pack, Product, Promotion, Texts, UnitPrice};
+pub use purchase::Purchase;
 pub use size::Size;
