@@ -7,7 +7,8 @@ use aisle::app::folders::Folders;
 use aisle::app::meaning::searched_by_meaning;
 use aisle::app::mouth::Utterance;
 use aisle::app::{
-    ask, corrections, doctor, kiosk, line, live, mirror, office, reports, search, service, speech_service,
+    ask, corrections, doctor, history, kiosk, line, live, mirror, office, reports, search, service,
+    speech_service,
 };
 use aisle::domain::Sku;
 use aisle::domain::turn::TurnReport;
@@ -87,6 +88,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Catalog(cli::Catalog::Correct(arguments)) => correct(*arguments, &folders, &settings),
         Command::Catalog(cli::Catalog::Corrections { json }) => show_corrections(&folders, json),
         Command::Catalog(cli::Catalog::Stats { json }) => stats(&folders, json),
+        Command::History(cli::History::Import { file }) => {
+            print(&history::import(&file, &folders)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Alerts(command) => alerts(command, &folders),
         Command::Models(command) => models(command, &folders),
         Command::Run(arguments) => {

@@ -1,8 +1,10 @@
 //! The command line: what may be asked of `aisle`. Parsing only.
 
+mod customers;
 mod replay;
 mod rollout;
 
+pub use customers::{Cards, History};
 pub use replay::Replay;
 pub use rollout::Rollout;
 
@@ -35,6 +37,9 @@ pub enum Command {
     /// The mirrored catalog.
     #[command(subcommand)]
     Catalog(Catalog),
+    /// What customers bought: at head office only, never on a kiosk.
+    #[command(subcommand)]
+    History(History),
     /// Calls for a person that shoppers made.
     #[command(subcommand)]
     Alerts(Alerts),
@@ -55,7 +60,8 @@ impl Command {
     /// Whether it is a service, which tells what it does.
     #[must_use]
     pub fn serves(&self) -> bool {
-        matches!(self, Self::Run(_) | Self::Office(Office { command: OfficeCommand::Collect { .. }, .. }))
+        use OfficeCommand::{Collect, Loyalty};
+        matches!(self, Self::Run(_) | Self::Office(Office { command: Collect { .. } | Loyalty(_), .. }))
     }
 }
 
@@ -299,6 +305,8 @@ pub enum OfficeCommand {
         #[arg(long, value_name = "FILE")]
         postgres: Option<PathBuf>,
     },
+    /// Answer kiosks that ask, with a shopper's consent, what they bought before; until it is stopped.
+    Loyalty(Cards),
     /// The kiosks as they were last heard; those that need a look stand first.
     Status {
         /// Print one JSON object.

@@ -10,6 +10,7 @@ pub mod corrections;
 pub mod doctor;
 pub mod ears;
 pub mod folders;
+pub mod history;
 pub mod kiosk;
 pub mod line;
 pub mod listing;

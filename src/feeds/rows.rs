@@ -24,8 +24,8 @@ pub enum RowsError {
     NoRows { path: PathBuf, reason: String },
     #[error("{} line {line}: {why}{}", path.display(), others(*more))]
     Bad { path: PathBuf, line: u64, why: String, more: u64 },
-    #[error("{} has more than {MAX_ROWS} rows: publish a catalog instead", .0.display())]
-    TooMany(PathBuf),
+    #[error("{} has more than {most} rows: {}", path.display(), instead(*most))]
+    TooMany { path: PathBuf, most: u64 },
     #[error(transparent)]
     Feed(FeedError),
 }
@@ -38,6 +38,10 @@ impl From<FeedError> for RowsError {
             error => Self::Feed(error),
         }
     }
+}
+
+fn instead(most: u64) -> &'static str {
+    if most == MAX_ROWS { "publish a catalog instead" } else { "leave out the oldest" }
 }
 
 fn others(more: u64) -> String {
@@ -158,10 +162,23 @@ fn known(column: &str, columns: &[&str]) -> Result<(), String> {
 pub fn read(
     path: &Path,
     columns: &[&str],
+    take: impl FnMut(u64, Row) -> Result<(), String>,
+) -> Result<u64, RowsError> {
+    read_many(path, columns, MAX_ROWS, take)
+}
+
+/// The same for a file of at most `most` rows.
+///
+/// # Errors
+/// As above.
+pub fn read_many(
+    path: &Path,
+    columns: &[&str],
+    most: u64,
     mut take: impl FnMut(u64, Row) -> Result<(), String>,
 ) -> Result<u64, RowsError> {
     let source = Source::open(path, None)?;
-    let mut tally = Tally { path, rows: 0, bad: None, more: 0 };
+    let mut tally = Tally { path, most, rows: 0, bad: None, more: 0 };
     if source.head().trim_ascii_start().starts_with(b"{") {
         let mut lines = Lines::new(source);
         while let Some((line, text)) = lines.next_line()? {
@@ -195,6 +212,7 @@ pub fn read(
 /// What was read so far.
 struct Tally<'a> {
     path: &'a Path,
+    most: u64,
     rows: u64,
     bad: Option<(u64, String)>,
     more: u64,
@@ -203,8 +221,8 @@ struct Tally<'a> {
 impl Tally<'_> {
     fn note(&mut self, line: u64, taken: Result<(), String>) -> Result<(), RowsError> {
         self.rows += 1;
-        if self.rows > MAX_ROWS {
-            return Err(RowsError::TooMany(self.path.to_owned()));
+        if self.rows > self.most {
+            return Err(RowsError::TooMany { path: self.path.to_owned(), most: self.most });
         }
         match (taken, &self.bad) {
             (Ok(()), _) => {}

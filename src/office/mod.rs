@@ -16,6 +16,7 @@
 //! line      the connection                 files     files that appear whole or not at all
 //! commands  what is asked of each kiosk    judge     whether a bundle does well at some
 //! rollout   first to some kiosks, then to all
+//! loyalty   who a customer is, answered to the kiosk that asks with their consent
 //! ```
 
 pub mod bundle;
@@ -29,6 +30,7 @@ pub mod judge;
 pub mod keyring;
 mod line;
 pub mod live;
+pub mod loyalty;
 pub mod news;
 pub mod postgres;
 pub mod publish;

@@ -262,7 +262,12 @@ settings! {
         /// File whose text it is told as a bearer token; empty: none.
         webhook_token_file: String = String::new(), Chars(400);
     }
-    /// Head office itself: `aisle office` publishes to kiosks and collects what they tell. {name} in a file or user stands for office, or collect-1 for the first collector.
+    /// Customer cards: with the shopper's consent head office is asked what they bought before. Needs [sync], and somebody at head office who answers.
+    loyalty: Loyalty {
+        /// Whether the screen offers it.
+        enabled: bool = false, Any;
+    }
+    /// Head office itself: `aisle office` publishes to kiosks and collects what they tell. {name} in a file or user stands for office, collect-1 for the first collector or loyalty-1 for who answers about customers.
     office: Office {
         /// Folder of the keys, of what is published and of what was collected; empty takes office in the data folder.
         data: String = String::new(), Chars(400);

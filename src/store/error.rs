@@ -14,6 +14,8 @@ pub enum StoreError {
     DamagedState { path: PathBuf, detail: String },
     #[error("{} is damaged or is not Aisle's ({detail}): it holds what the kiosks told, so bring back a copy of it, or move it away to begin anew", path.display())]
     DamagedOffice { path: PathBuf, detail: String },
+    #[error("{} is damaged or is not Aisle's ({detail}): move it away and import it again with `aisle history import FILE`", path.display())]
+    DamagedHistory { path: PathBuf, detail: String },
     #[error("{} has schema {found}, but this Aisle knows only up to {known}: update Aisle", path.display())]
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error("the disk that holds {} is full: free some space and try again; what was there is unchanged", path.display())]
@@ -42,6 +44,14 @@ impl StoreError {
     pub(super) fn in_office(self) -> Self {
         match self {
             Self::Damaged { path, detail } => Self::DamagedOffice { path, detail },
+            other => other,
+        }
+    }
+
+    /// The same trouble where it is `history.db` that has it.
+    pub(super) fn in_history(self) -> Self {
+        match self {
+            Self::Damaged { path, detail } => Self::DamagedHistory { path, detail },
             other => other,
         }
     }

@@ -2,7 +2,7 @@
 //! that is not. Owns `catalog.db`, a mirror that an import rebuilds at any time, and
 //! `state.db`, the shop's own corrections to it, which outlive every import, and
 //! `staging.db`, pieces of a catalog on their way, which may be deleted at any time. At head
-//! office: `office.db`, what its kiosks told.
+//! office: `office.db`, what its kiosks told, and `history.db`, what its customers bought.
 //!
 //! - [`Catalog`] opens the file, imports into it and reads from it; share it
 //!   behind an `Arc`, use it from any thread.
@@ -27,6 +27,7 @@ mod facets;
 mod feedback;
 mod filters;
 mod forwards;
+mod history;
 mod import;
 mod intake;
 mod lexicon;
@@ -68,6 +69,7 @@ pub use error::StoreError;
 pub use facets::{Facet, Facets};
 pub use filters::Filters;
 pub use forwards::UnsentEvent;
+pub use history::{Bought, History, MAX_CUSTOMER_CHARS};
 pub use import::{ImportError, ImportLimits, ImportReport};
 pub use lines::{FORMAT, line};
 pub use live::Shard;

@@ -16,6 +16,7 @@
 //! tell      what happened, into the outbox
 //! inventory corrections and counts, with the events that tell of them
 //! uplink    the kiosk's end of the line: connection, pump and outbox together
+//! loyalty   a customer's number, asked and answered
 //! webhook   orders, to the store's own program
 //! ```
 //!
@@ -73,7 +74,10 @@
 //! - **Status** is retained. The last will takes its place with `online` false; it names the
 //!   connection that it was made for, so that a late will does not bury a newer connection.
 //! - **Loyalty** carries a response topic (`loyalty/reply`), correlation data of 16 random bytes
-//!   and a message expiry of 5 seconds. It is not retained, stored or logged on either side.
+//!   and a message expiry of 5 seconds. It is not retained, stored or logged on either side. Head
+//!   office answers on that kiosk's own `loyalty/reply` only, whatever the response topic says,
+//!   and with the same expiry; the kiosk takes one answer with that correlation within the 5
+//!   seconds, and asks nothing while it has no connection.
 //! - **A sale** comes over MQTT with the user property `authorization`, `Bearer` and the store's
 //!   token, or over local HTTP with the header of that name; the body is the same.
 //! - **Versions.** `v1` in the topic is the version of all messages. Fields may be added, and are
@@ -90,6 +94,7 @@ pub mod delta;
 pub mod ingest;
 pub mod inventory;
 pub mod keys;
+pub mod loyalty;
 pub mod mqtt;
 pub mod pack;
 pub mod plan;

@@ -1,10 +1,10 @@
 //! `aisle office collect` and `status`: a collector as a service, and the fleet as it stands. What
 //! is collected and shown is `office`'s.
 
+use super::serving::{Serves, serve};
 use super::{Place, SECTION, block_on, everywhere, print};
 use crate::app::broker;
-use crate::app::service::notify;
-use crate::office::collect::{self, Figures, Options};
+use crate::office::collect::{self, Collector, Figures, Options};
 use crate::office::forward::{self, Forwarder};
 use crate::office::postgres::Address;
 use crate::office::status::{Presence, fleet};
@@ -12,19 +12,16 @@ use crate::office::table::table;
 use crate::store::Office;
 use crate::sync::tls::Roots;
 use crate::sync::topics::Name;
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use jiff::Timestamp;
-use sd_notify::NotifyState;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
-/// How often it says what it did.
-const TELL_EVERY: Duration = Duration::from_secs(60);
 /// How often the fleet is shown again.
 const SHOW_EVERY: Duration = Duration::from_secs(2);
 /// How long a stop waits for what is on its way into PostgreSQL.
@@ -43,54 +40,52 @@ pub(super) fn run(number: u16, postgres: Option<PathBuf>, place: &Place) -> Resu
     let address = address(postgres, place)?;
     let office = Arc::new(Office::open(&place.folder)?);
     block_on(async {
-        let (mut terminate, mut interrupt) =
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let forwarder = address.map(|address| {
-            let (office, tenant) = (Arc::clone(&office), tenant.clone());
-            let (folder, pauses) = (place.folder.clone(), forward::Pauses::default());
-            forward::start(forward::Options { office, folder, tenant, address, pauses })
-        });
-        let waiting = Arc::clone(&office);
-        let collector = collect::start(Options { connection, tenant, share, office, watching: None });
-        let mut figures = collector.figures();
-        let mut telling = interval(TELL_EVERY);
-        telling.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        telling.tick().await;
-        let mut beating = interval(sd_notify::watchdog_enabled().map_or(TELL_EVERY, |limit| limit / 2));
-        let mut was_up = false;
-        tracing::info!(%name, folder = %place.folder.display(), "collecting");
-        notify(&[NotifyState::Ready]);
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = beating.tick() => notify(&[NotifyState::Watchdog]),
-                _ = telling.tick() => {
-                    tell(*figures.borrow());
-                    tell_forwarded(forwarder.as_ref(), &waiting);
-                }
-                changed = figures.changed() => {
-                    // The task is gone: whoever supervises this starts it again.
-                    ensure!(changed.is_ok(), "nothing is collected any more: start it again");
-                    let is_up = figures.borrow_and_update().is_up;
-                    if is_up != was_up {
-                        tracing::info!("{}", if is_up { "the broker answers" } else { "the broker is away" });
-                        was_up = is_up;
-                    }
-                }
-            }
-        }
-        notify(&[NotifyState::Stopping]);
-        let figures = collector.figures();
-        collector.stop().await;
+        let begin = || {
+            tracing::info!(%name, folder = %place.folder.display(), "collecting");
+            let forwarder = address.map(|address| {
+                let (office, tenant) = (Arc::clone(&office), tenant.clone());
+                let (folder, pauses) = (place.folder.clone(), forward::Pauses::default());
+                forward::start(forward::Options { office, folder, tenant, address, pauses })
+            });
+            let filed = Arc::clone(&office);
+            let collector = collect::start(Options { connection, tenant, share, office, watching: None });
+            Collecting { collector, forwarder, office: filed }
+        };
+        let collecting = serve(begin).await?;
+        let (figures, waiting) = (collecting.collector.figures(), Arc::clone(&collecting.office));
+        collecting.collector.stop().await;
         tell(*figures.borrow());
-        tell_forwarded(forwarder.as_ref(), &waiting);
-        if let Some(forwarder) = forwarder {
+        tell_forwarded(collecting.forwarder.as_ref(), &waiting);
+        if let Some(forwarder) = collecting.forwarder {
             // What is not there yet is brought after the next start.
             let _ = timeout(STOP_WITHIN, forwarder.stop()).await;
         }
         Ok(())
     })
+}
+
+/// A collector, and who brings what it filed into PostgreSQL.
+struct Collecting {
+    collector: Collector,
+    forwarder: Option<Forwarder>,
+    office: Arc<Office>,
+}
+
+impl Serves for Collecting {
+    type Figures = Figures;
+
+    fn figures(&self) -> watch::Receiver<Figures> {
+        self.collector.figures()
+    }
+
+    fn is_up(figures: &Figures) -> bool {
+        figures.is_up
+    }
+
+    fn tell(&self) {
+        tell(*self.figures().borrow());
+        tell_forwarded(self.forwarder.as_ref(), &self.office);
+    }
 }
 
 /// Where PostgreSQL is; `None`: there is none.

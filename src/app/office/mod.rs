@@ -6,10 +6,12 @@ mod commands;
 mod everywhere;
 mod keys;
 mod live;
+mod loyalty;
 mod publish;
 mod recall;
 mod replay;
 mod rollout;
+mod serving;
 mod sheet;
 mod watch;
 
@@ -49,7 +51,7 @@ impl Place {
         Ok(store::Office::open(folder)?)
     }
 
-    /// A connection as `name`: office, or collect-1 and so on.
+    /// A connection as `name`: office, collect-1 and so on, or loyalty-1.
     fn connection(&self, name: &str) -> Result<mqtt::Options> {
         let settings = &self.settings;
         if settings.broker.is_empty() {
@@ -95,6 +97,7 @@ pub fn run(arguments: Office, folders: &Folders, settings: &Settings) -> Result<
         OfficeCommand::Stock(arguments) => print(&sheet::counts(&arguments, &place, settings)?)?,
         OfficeCommand::Resend { store, json } => print(&live::resend(store, json, &place)?)?,
         OfficeCommand::Collect { number, postgres } => collect::run(number, postgres, &place)?,
+        OfficeCommand::Loyalty(arguments) => loyalty::run(&arguments, &place, &folders.data)?,
         OfficeCommand::Status { json, watch } => collect::status(&place, json, watch)?,
         OfficeCommand::Command(order) => commands::run(order, &place)?,
         OfficeCommand::Watch => watch::run(&place)?,
