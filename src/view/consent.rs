@@ -3,6 +3,7 @@
 use super::touch::Touch;
 use super::ui;
 use super::window::Sender;
+use crate::domain::Private;
 use slint::ComponentHandle;
 
 pub use super::ui::Loyalty;
@@ -11,12 +12,12 @@ pub use super::ui::Loyalty;
 pub struct Model {
     pub state: Loyalty,
     /// How the shopper is greeted when known.
-    pub name: String,
+    pub name: Private<String>,
 }
 
 impl Default for Model {
     fn default() -> Self {
-        Self { state: Loyalty::Asking, name: String::new() }
+        Self { state: Loyalty::Asking, name: Private::default() }
     }
 }
 
@@ -34,6 +35,6 @@ pub(super) fn listen(window: &ui::AppWindow, send: &Sender) {
     let adapter = window.global::<ui::ConsentAdapter>();
     adapter.on_agreed(send.plain(Touch::Consented(true)));
     adapter.on_declined(send.plain(Touch::Consented(false)));
-    adapter.on_entered(send.text(Touch::NumberEntered));
+    adapter.on_entered(send.text(|number| Touch::NumberEntered(Private::new(number))));
     adapter.on_forgotten(send.plain(Touch::Forgotten));
 }

@@ -3,7 +3,7 @@
 
 use super::format::Language;
 use super::ui::{Reason, Sheet, Thumb};
-use crate::domain::Sku;
+use crate::domain::{Private, Sku};
 
 /// One thing that was done.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,7 +88,7 @@ pub enum Touch {
     Reasoned(Reason),
     FeedbackFinished,
     Consented(bool),
-    NumberEntered(String),
+    NumberEntered(Private<String>),
     Forgotten,
     StaffCalled,
     Retried,

@@ -3,6 +3,7 @@
 
 use crate::view::card::{Card, PriceAge, Stock};
 use crate::view::chrome::Page;
+use crate::view::consent::{self, Loyalty};
 use crate::view::screen::Screen;
 
 /// Most cards that are read out.
@@ -71,9 +72,7 @@ pub fn page(screen: &Screen) -> String {
             format!("You may like: {}", cards.join(" "))
         }
         Page::Feedback => "Did you find what you were looking for?".to_owned(),
-        Page::Consent => {
-            "May we look up what you bought before? Nothing is kept after your visit.".to_owned()
-        }
+        Page::Consent => consent(&screen.consent).to_owned(),
         Page::Help => {
             let facts: Vec<&str> = screen.help.facts.iter().map(|(_, text)| text.as_str()).collect();
             format!("You can call a colleague here. {}", facts.join(" "))
@@ -82,6 +81,18 @@ pub fn page(screen: &Screen) -> String {
         Page::Listening | Page::Maintenance => String::new(),
     };
     text.trim().to_owned()
+}
+
+/// Not whom it knows: others hear it.
+fn consent(model: &consent::Model) -> &'static str {
+    match model.state {
+        Loyalty::Asking => "May we look up what you bought before? Nothing is kept after your visit.",
+        Loyalty::Entering => "Please type your customer number, or scan your card.",
+        Loyalty::Checking => "Just a moment.",
+        Loyalty::Known => "Hello, good to see you. You now find suggestions for you under For you.",
+        Loyalty::Unknown => "We did not find this number. Please check it and try again.",
+        Loyalty::Unavailable => "Customer cards cannot be reached now. Everything else works.",
+    }
 }
 
 fn card(card: &Card) -> String {

@@ -1,13 +1,15 @@
 //! What happens to a visit and what is done for it: the words between its state machine
 //! and those who do the work.
 
+use super::customer::Again;
 use super::goods::Goods;
 use super::shelf::Good;
 use super::welcome::Welcome;
+use crate::app::line::loyalty::Recognition;
 use crate::app::talk::{self, Call};
 use crate::dialog::tool::Tool;
 use crate::domain::turn::{Intent, OrderLine, Timings};
-use crate::domain::{Cents, Sku};
+use crate::domain::{Cents, Private, Sku};
 use crate::view::card::Card;
 use crate::view::feedback::{Reason, Thumb};
 use crate::view::help;
@@ -64,6 +66,12 @@ pub enum Event {
     Placed(u64, Option<String>),
     /// Somebody took the order of this number.
     Taken(u64, String),
+    /// What came of a customer's number, by which time it was looked up.
+    Recognised {
+        visit: u64,
+        time: u64,
+        recognition: Recognition,
+    },
     /// Prices, stock or products are other than they were.
     CatalogChanged,
     /// What a visit shows, as it is now.
@@ -169,6 +177,14 @@ pub enum Command {
         skus: Vec<Sku>,
         product: Option<Sku>,
     },
+    /// Has head office look up a customer's number.
+    LookUp {
+        visit: u64,
+        time: u64,
+        number: Private<String>,
+    },
+    /// Nobody waits for it any more.
+    CallOff,
     /// Sends an order of this visit to those who make it.
     Place(u64, Vec<OrderLine>),
     FillSearch(String),
@@ -224,7 +240,8 @@ pub enum Browse {
         skus: Vec<Sku>,
         title: String,
     },
-    ForYou,
+    /// What goes with the list and the time, behind what this customer buys again.
+    ForYou(Again),
     /// What a line would cost.
     Price(OrderLine),
 }

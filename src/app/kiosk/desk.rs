@@ -2,6 +2,7 @@
 //! commands done. Turns of one visit are done one after the other; look-ups side by side.
 
 use super::command::{Answer, Browse, Command, Event, Spoken, Ticket};
+use super::customer::Customers;
 use super::hands::Hands;
 use super::loudspeaker::{Loudspeaker, Told};
 use super::tally::{Act, Tally};
@@ -99,6 +100,7 @@ struct Desk {
     is_checking: Arc<AtomicBool>,
     jobs: mpsc::Sender<Job>,
     hands: Option<Hands>,
+    customers: Customers,
     loudspeaker: Option<Arc<Loudspeaker>>,
     /// Whether there is a loudspeaker to it, and a microphone to the conversation.
     sounds: Arc<AtomicBool>,
@@ -135,6 +137,7 @@ pub(super) async fn run(
         is_checking: Arc::default(),
         jobs,
         hands: None,
+        customers: Customers::default(),
         loudspeaker: None,
         sounds: Arc::default(),
         hears: Arc::default(),
@@ -173,6 +176,7 @@ pub(super) async fn run(
                         speech_service::start(&assistant, &desk.settings);
                         let line = line::start(&assistant, &desk.folders, &desk.settings);
                         let stop = line.stop_asked();
+                        desk.customers = Customers::new(line.loyalty());
                         to_head_office = Some(line);
                         let (assistant, socket, served) = (Arc::clone(&assistant), socket.clone(), served.clone());
                         let pulse = pulse.clone();
@@ -423,8 +427,9 @@ impl Desk {
             Command::OpenCatalog | Command::Welcome => {
                 let sound = self.sounds.load(Ordering::SeqCst);
                 let voice = self.hears.load(Ordering::SeqCst);
+                let cards = self.customers.are_known();
                 spawn_blocking(move || {
-                    let event = match hands.welcome(voice, sound) {
+                    let event = match hands.welcome(voice, sound, cards) {
                         Ok(welcome) => Event::Welcomed(Box::new(welcome)),
                         Err(error) => {
                             tracing::error!(%error, "the catalog cannot be read");
@@ -461,6 +466,8 @@ impl Desk {
                 });
             }
             Command::Place(visit, lines) => drop(tokio::spawn(ordering::place(hands, visit, lines, events))),
+            Command::LookUp { visit, time, number } => self.customers.look_up(visit, time, number, events),
+            Command::CallOff => self.customers.call_off(),
             Command::FillSearch(text) => Handle.fill_search(text),
             Command::Speak(visit, text) => {
                 if let Some(loudspeaker) = &self.loudspeaker {
@@ -478,7 +485,7 @@ impl Desk {
                 // Once more after the turn that may be under way.
                 let _ = self.jobs.try_send(Job::Forget(session));
             }
-            Command::Print(visit) => self.print(visit),
+            Command::Print(visit) => printer::start(visit, &self.settings.screen.print_command, events),
             Command::Check => self.check(state, String::new()),
             Command::RestartEngines => {
                 let assistant = Arc::clone(&hands.assistant);
@@ -563,21 +570,6 @@ impl Desk {
                 ..before
             };
             let _ = events.send(Event::Checked(Box::new(model))).await;
-        });
-    }
-
-    /// Hands the list to the shop's printer program.
-    fn print(&self, visit: u64) {
-        let (events, command) = (self.events.clone(), self.settings.screen.print_command.clone());
-        let runtime = tokio::runtime::Handle::current();
-        Handle.printout(move |text| {
-            runtime.spawn(async move {
-                let printed = printer::print(&command, &text).await;
-                if let Err(error) = &printed {
-                    tracing::error!(error = format!("{error:#}"), "the list could not be printed");
-                }
-                let _ = events.send(Event::Printed { visit, done: printed.is_ok() }).await;
-            });
         });
     }
 }

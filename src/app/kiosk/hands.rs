@@ -3,6 +3,7 @@
 
 use super::command::{Answer, Browse, Renewal, Turned};
 use super::floor::Floor;
+use super::for_you::for_you;
 use super::goods::Goods;
 use super::shelf::{Good, Light};
 use super::visit::State;
@@ -23,7 +24,6 @@ use crate::engines::{Engine, EngineState};
 use crate::settings::Settings;
 use crate::store::{Alert, SearchRequest, StoreError};
 use crate::view::card::{Card, PriceAge};
-use crate::view::for_you::{Row, Why};
 use crate::view::help::Call;
 use crate::view::home::Category;
 use crate::view::photos::kind;
@@ -36,7 +36,7 @@ use std::sync::Arc;
 /// Most that a question in words brings.
 const FOUND: usize = 60;
 const SUGGESTED: usize = 6;
-const OFFERED: usize = 12;
+pub(super) const OFFERED: usize = 12;
 const BESIDE: usize = 8;
 const PHOTOS: u32 = 24;
 /// Most stops of a way: a map with more is not read.
@@ -59,7 +59,7 @@ impl Hands {
     ///
     /// # Errors
     /// The catalog cannot be read.
-    pub fn welcome(&self, voice: bool, sound: bool) -> Result<Welcome, StoreError> {
+    pub fn welcome(&self, voice: bool, sound: bool, cards: bool) -> Result<Welcome, StoreError> {
         self.assistant.shelves(None, |shelves| {
             let category = |own: crate::store::Department| Category {
                 kind: kind(std::slice::from_ref(&own.name)),
@@ -74,6 +74,7 @@ impl Hands {
                 sound,
                 printable: !self.settings.screen.print_command.is_empty(),
                 orders: self.orders.is_some(),
+                cards,
                 categories: shelves.catalog.departments()?.into_iter().map(category).collect(),
                 offers: offers(shelves, OFFERED)?.into_iter().map(|good| good.card).collect(),
                 photos: shelves.catalog.photographs(PHOTOS)?,
@@ -228,11 +229,11 @@ fn light(shelves: &Shelves<'_>) -> Light {
     Light { now: shelves.now.timestamp(), currency: shelves.info.currency, as_of: shelves.info.as_of.clone() }
 }
 
-fn goods(shelves: &Shelves<'_>, found: impl IntoIterator<Item = Found>) -> Vec<Good> {
+pub(super) fn goods(shelves: &Shelves<'_>, found: impl IntoIterator<Item = Found>) -> Vec<Good> {
     found.into_iter().map(|found| good(shelves, found)).collect()
 }
 
-fn all(products: impl IntoIterator<Item = Product>) -> impl Iterator<Item = Found> {
+pub(super) fn all(products: impl IntoIterator<Item = Product>) -> impl Iterator<Item = Found> {
     products.into_iter().map(|product| Found::new(product, ""))
 }
 
@@ -242,7 +243,7 @@ fn good(shelves: &Shelves<'_>, mut found: Found) -> Good {
 }
 
 /// What is cheaper now and whose price is sure.
-fn offers(shelves: &Shelves<'_>, limit: usize) -> Result<Vec<Good>, StoreError> {
+pub(super) fn offers(shelves: &Shelves<'_>, limit: usize) -> Result<Vec<Good>, StoreError> {
     Ok(sure(goods(shelves, all(shelves.catalog.offers(shelves.now.timestamp(), limit)?))))
 }
 
@@ -315,7 +316,7 @@ fn look(shelves: &Shelves<'_>, browse: &Browse) -> Result<Answer, StoreError> {
         Browse::Suggest(text) => Answer::Suggestions(suggestions(shelves, text)?),
         Browse::Compare(skus) => Answer::Compared(columns(shelves, skus)?),
         Browse::Way { skus, title } => Answer::Way(Box::new(way(shelves, skus, title)?)),
-        Browse::ForYou => Answer::ForYou(for_you(shelves)?),
+        Browse::ForYou(again) => Answer::ForYou(for_you(shelves, again)?),
         Browse::Price(line) => Answer::Priced { line: line.clone(), total: price(shelves, line)? },
     })
 }
@@ -460,41 +461,6 @@ fn way(shelves: &Shelves<'_>, skus: &[Sku], title: &str) -> Result<map::Model, S
         stops,
         title: title.to_owned(),
     })
-}
-
-/// What goes with the list, and offers.
-fn for_you(shelves: &Shelves<'_>) -> Result<Vec<Row>, StoreError> {
-    let listed: BTreeSet<Sku> = shelves.context.order.iter().map(|line| line.sku.clone()).collect();
-    let mut rows = Vec::new();
-    // In turn from each thing on the list, so that the last one has its say as well.
-    let mut beside = Vec::new();
-    for sku in &listed {
-        let subject = Subject::Sku { sku: sku.clone() };
-        beside.push(shelves.look_up(Tool::FindPairings { subject, kind: None })?.found.into_iter());
-    }
-    let mut seen = listed.clone();
-    let mut fresh = Vec::new();
-    while fresh.len() < OFFERED && !beside.is_empty() {
-        beside.retain_mut(|found| match found.next() {
-            Some(found) => {
-                if seen.insert(found.product.sku.clone()) {
-                    fresh.push(found);
-                }
-                true
-            }
-            None => false,
-        });
-    }
-    let cards: Vec<_> = goods(shelves, fresh).into_iter().map(|good| good.card).collect();
-    if !cards.is_empty() {
-        rows.push(Row { why: Why::WithList, cards });
-    }
-    let mut cards: Vec<_> = offers(shelves, OFFERED)?.into_iter().map(|good| good.card).collect();
-    cards.retain(|card| !listed.contains(&card.sku));
-    if !cards.is_empty() {
-        rows.push(Row { why: Why::Offers, cards });
-    }
-    Ok(rows)
 }
 
 /// What a turn brought, with all that was found for a search, not its first cards only.

@@ -9,8 +9,12 @@
 mod aloud;
 mod answers;
 pub mod command;
+mod customer;
+#[cfg(test)]
+mod customer_tests;
 mod desk;
 mod floor;
+mod for_you;
 mod gate;
 mod goods;
 mod hands;

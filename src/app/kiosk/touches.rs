@@ -6,14 +6,15 @@ use super::renewal::line_of;
 use super::visit::{State, THANKS, VOLUME, seconds};
 use crate::dialog::order::HeardLine;
 use crate::dialog::tool::{ListItem, Subject, Tool};
-use crate::domain::Sku;
+use crate::domain::{Private, Sku};
 use crate::view::card::Card;
 use crate::view::chrome::{Notice, Page, Sheet};
+use crate::view::consent::Loyalty;
 use crate::view::feedback::{Reason, Thumb};
 use crate::view::list::Printed;
 use crate::view::maintenance::Gate as Lock;
 use crate::view::touch::Touch;
-use crate::view::{consent, feedback, search};
+use crate::view::{feedback, search};
 use std::collections::BTreeMap;
 
 /// Most products that are compared.
@@ -58,12 +59,8 @@ impl State {
             Touch::ListOpened => self.open(Page::List),
             Touch::MapOpened => self.browse(Browse::Way { skus: Vec::new(), title: String::new() }),
             Touch::HelpOpened => self.open(Page::Help),
-            Touch::ForYouOpened => self.browse(Browse::ForYou),
-            Touch::ConsentOpened => {
-                self.screen.consent = consent::Model::default();
-                self.go(Page::Consent);
-                Vec::new()
-            }
+            Touch::ForYouOpened => self.browse(Browse::ForYou(self.again.clone().unwrap_or_default())),
+            Touch::ConsentOpened => self.open_consent(),
             Touch::Spoke => self.wants_to_speak(),
             Touch::TalkPressed => self.talk_pressed(),
             Touch::TalkReleased => self.talk_released(),
@@ -220,17 +217,9 @@ impl State {
                 self.thanked(reason)
             }
             Touch::FeedbackFinished => self.end(),
-            // Head office's customer records are reached by sync, which this kiosk has not:
-            // no number is asked for that nothing can be done with.
-            Touch::Consented(true) | Touch::NumberEntered(_) => {
-                self.screen.consent.state = consent::Loyalty::Unavailable;
-                Vec::new()
-            }
-            Touch::Consented(false) => self.back(),
-            Touch::Forgotten => {
-                self.screen.consent = consent::Model::default();
-                Vec::new()
-            }
+            Touch::Consented(yes) => self.consented(yes),
+            Touch::NumberEntered(number) => self.number_entered(number),
+            Touch::Forgotten => self.forget_customer(),
             Touch::StaffCalled => self.call(Tool::CallStaff),
             Touch::Retried => vec![Command::OpenCatalog],
             Touch::PinKey(key) => self.pin_key(key),
@@ -270,9 +259,13 @@ impl State {
     }
 
     fn scanned(&mut self, code: String) -> Vec<Command> {
-        if self.screen.chrome.page == Page::Consent && self.screen.consent.state == consent::Loyalty::Entering
-        {
-            return self.touched(Touch::NumberEntered(code));
+        if self.screen.chrome.page == Page::Consent {
+            match self.screen.consent.state {
+                Loyalty::Entering => return self.number_entered(Private::new(code)),
+                // The card, held there for too long.
+                Loyalty::Checking => return Vec::new(),
+                _ => {}
+            }
         }
         if matches!(self.screen.chrome.page, Page::Attract) {
             self.begin(None);

@@ -2,6 +2,7 @@
 //! screen out. Nothing of one visit is seen by the next. No I/O, no clock of its own.
 
 use super::command::{Browse, Command, Event, Ticket};
+use super::customer::Again;
 use super::gate::Gate;
 use super::goods::Goods;
 use super::shelf::mark;
@@ -71,6 +72,10 @@ pub struct State {
     /// What was ordered in this visit, and since when the latest order is on its way.
     pub(super) sent: Vec<OrderLine>,
     pub(super) sent_at: Option<Duration>,
+    /// What the customer buys again, once they are known.
+    pub(super) again: Option<Again>,
+    /// Counts the numbers that were looked up.
+    pub(super) looked_up: u64,
     notice_until: Option<Duration>,
     pub(super) ends_at: Option<Duration>,
     /// When "start over" was asked about.
@@ -110,6 +115,8 @@ impl State {
             compared: Vec::new(),
             sent: Vec::new(),
             sent_at: None,
+            again: None,
+            looked_up: 0,
             notice_until: None,
             ends_at: None,
             asked_at: None,
@@ -134,7 +141,12 @@ impl State {
     pub fn update(&mut self, event: Event, now: Duration) -> Vec<Command> {
         self.has_turned = false;
         let is_reading = self.is_reading;
+        let was_looking_up = self.is_looking_up();
         let mut commands = self.take(event, now);
+        self.leave_consent();
+        if was_looking_up && !self.is_looking_up() {
+            commands.push(Command::CallOff);
+        }
         self.screen.chrome.leaving = self.asked_at.is_some();
         // What is read out is of a page that is not there any more.
         if is_reading && self.has_turned && !commands.contains(&Command::Silence) {
@@ -199,6 +211,10 @@ impl State {
             Event::Placed(visit, number) if visit == self.visit => self.placed(number),
             Event::Taken(visit, number) if visit == self.visit => self.taken(&number),
             Event::Placed(..) | Event::Taken(..) => Vec::new(),
+            Event::Recognised { visit, time, recognition } if visit == self.visit => {
+                self.recognised(time, recognition)
+            }
+            Event::Recognised { .. } => Vec::new(),
             Event::CatalogChanged => self.renew(),
             Event::Renewed(visit, renewal) if visit == self.visit => self.renewed(*renewal),
             Event::Renewed(..) => Vec::new(),
@@ -333,6 +349,7 @@ impl State {
         self.compared.clear();
         self.sent.clear();
         self.sent_at = None;
+        self.again = None;
         self.notice_until = None;
         self.ends_at = None;
         self.asked_at = None;

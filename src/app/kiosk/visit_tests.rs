@@ -8,7 +8,7 @@ use super::welcome::Welcome;
 use crate::dialog::findings::Found;
 use crate::dialog::tool::Tool;
 use crate::domain::turn::{Intent, OrderLine, Timings};
-use crate::domain::{Currency, Sku};
+use crate::domain::{Currency, Private, Sku};
 use crate::view::chrome::{Notice, Page, Sheet};
 use crate::view::feedback::Thumb;
 use crate::view::format::Language;
@@ -408,7 +408,7 @@ fn no_order_of_touches_breaks_a_visit() {
             Touch::ForYouOpened,
             Touch::ConsentOpened,
             Touch::Consented(true),
-            Touch::NumberEntered("123".into()),
+            Touch::NumberEntered(Private::new("123".into())),
             Touch::TalkPressed,
             Touch::TalkReleased,
             Touch::Spoke,

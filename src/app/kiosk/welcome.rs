@@ -22,6 +22,8 @@ pub struct Welcome {
     pub printable: bool,
     /// Somebody takes orders.
     pub orders: bool,
+    /// Customer cards can be used.
+    pub cards: bool,
     pub categories: Vec<Category>,
     pub offers: Vec<Card>,
     /// Names of photographs for the attract page.
@@ -51,6 +53,7 @@ impl Welcome {
         };
         screen.list.store.clone_from(&self.store);
         screen.list.printable = self.printable;
+        screen.for_you.cards = self.cards;
         screen.help.voice = self.voice;
         screen.help.facts.clone_from(&self.facts);
         screen.outage.service_desk.clone_from(&self.service_desk);

@@ -33,6 +33,8 @@ pub(super) struct Down {
     meter: Arc<Meter>,
     reporter: Arc<Reporter>,
     commands: Ports,
+    /// Who waits for answers about customers.
+    replies: mpsc::Sender<Told>,
     began: Instant,
     /// What the connection is asked next, and the disk.
     orders: VecDeque<Order>,
@@ -49,12 +51,14 @@ impl Down {
         meter: Arc<Meter>,
         reporter: Arc<Reporter>,
         commands: Ports,
+        replies: mpsc::Sender<Told>,
     ) -> Self {
         let began = Instant::now();
         reporter.stands(&session);
         commands.stands(&session);
         let (orders, work) = (VecDeque::new(), VecDeque::new());
-        Self { session, site, links, meter, reporter, commands, began, orders, work, called: None }
+        let called = None;
+        Self { session, site, links, meter, reporter, commands, replies, began, orders, work, called }
     }
 
     /// Until the line ends; then what is on its way to the disk is finished.
@@ -127,7 +131,12 @@ impl Down {
                 tracing::warn!("the broker does not give {filter}: {why}");
                 None
             }
-            Told::Published { .. } | Told::Refused { .. } | Told::StatusRefused { .. } => None,
+            Told::Refused { .. } => {
+                // Where nobody waits it is nobody's.
+                let _ = self.replies.try_send(told);
+                None
+            }
+            Told::Published { .. } | Told::StatusRefused { .. } => None,
         }
     }
 
@@ -156,6 +165,10 @@ impl Down {
             }
             Topic::Kiosk { line: Line::Commands, .. } => {
                 self.commands.hear(arrival.payload);
+                None
+            }
+            Topic::Kiosk { line: Line::LoyaltyReply, .. } => {
+                let _ = self.replies.try_send(Told::Arrived(arrival));
                 None
             }
             Topic::Kiosk { .. } => None,

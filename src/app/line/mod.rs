@@ -6,12 +6,14 @@
 //! broker <-> uplink -> down -> session (pure) -> down -> ingest -> catalog
 //!              ^         +---> commands: what head office asks, carried out
 //! meter -> outbox        report -> status        engines, health -> meter
+//! loyalty: a customer's number, up and answered, past the outbox
 //! ```
 
 mod commands;
 mod down;
 mod engines;
 mod health;
+pub mod loyalty;
 mod report;
 mod setup;
 
@@ -34,6 +36,7 @@ use crate::sync::wire::{Version, WireError};
 use commands::Performer;
 use down::Down;
 use health::Wrong;
+use loyalty::Loyalty;
 use report::Reporter;
 use std::future::pending;
 use std::process::ExitCode;
@@ -74,6 +77,7 @@ pub struct Line {
     /// Watch engines and machine.
     watchers: Vec<JoinHandle<()>>,
     meter: Arc<Meter>,
+    loyalty: Option<Loyalty>,
     /// Head office wants the program to be started anew.
     anew: watch::Sender<bool>,
 }
@@ -99,11 +103,15 @@ pub fn start(assistant: &Arc<Assistant>, folders: &Folders, settings: &Settings)
             tracing::error!("no line to head office: {error}");
             None
         });
-    let mut line = Line { uplink: None, down: None, commands: None, watchers, meter, anew };
-    if let Some(Open { uplink, down, commands }) = opened {
+    let mut line = Line { uplink: None, down: None, commands: None, watchers, meter, loyalty: None, anew };
+    if let Some(Open { uplink, down, commands, loyalty }) = opened {
         line.meter.wakes(uplink.waker());
         tokio::spawn(watch(uplink.standing()));
         (line.uplink, line.down, line.commands) = (Some(uplink), Some(down), Some(commands));
+        line.loyalty = loyalty;
+    }
+    if settings.loyalty.enabled && line.loyalty.is_none() {
+        tracing::warn!("customer cards cannot be used without a line to head office: see [sync]");
     }
     line
 }
@@ -113,6 +121,7 @@ struct Open {
     uplink: Uplink,
     down: JoinHandle<()>,
     commands: JoinHandle<()>,
+    loyalty: Option<Loyalty>,
 }
 
 fn program() -> Result<Version, WireError> {
@@ -168,9 +177,11 @@ fn open(
         links: uplink.links(),
         anew: anew.clone(),
     })?;
-    let down = Down::new(session, site, uplink.links(), Arc::clone(meter), reporter, ports);
+    let (asks, replies) = loyalty::start(site.clone(), uplink.links(), uplink.standing());
+    let loyalty = settings.loyalty.enabled.then_some(asks);
+    let down = Down::new(session, site, uplink.links(), Arc::clone(meter), reporter, ports, replies);
     let (down, commands) = (tokio::spawn(down.run(ingest, told)), tokio::spawn(performer.run()));
-    Ok(Some(Open { uplink, down, commands }))
+    Ok(Some(Open { uplink, down, commands, loyalty }))
 }
 
 /// Logs how the line stands, when that changes.
@@ -190,6 +201,12 @@ async fn watch(mut standing: watch::Receiver<Standing>) {
 }
 
 impl Line {
+    /// To look customers up, where that is wanted.
+    #[must_use]
+    pub fn loyalty(&self) -> Option<Loyalty> {
+        self.loyalty.clone()
+    }
+
     /// Ends when head office wants the program to be started anew.
     pub fn stop_asked(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut anew = self.anew.subscribe();
