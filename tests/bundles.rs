@@ -404,7 +404,7 @@ fn child() {
 }
 
 /// The steps of either way, in their order.
-const WHOLE_STEPS: [&str; 10] = [
+const WHOLE_STEPS: [&str; 11] = [
     "remembered",
     "staged",
     "begun",
@@ -417,7 +417,7 @@ const WHOLE_STEPS: [&str; 10] = [
     "committed",
     "swept",
 ];
-const DELTA_STEPS: [&str; 12] = [
+const DELTA_STEPS: [&str; 13] = [
     "remembered",
     "staged",
     "begun",
