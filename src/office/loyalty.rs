@@ -16,7 +16,7 @@ use crate::sync::loyalty::PATIENCE;
 use crate::sync::mqtt::{self, Inbox, Link, Message, Order, Told};
 use crate::sync::topics::{Line, Name, office_filter};
 use answering::reply;
-use question::{Pace, Question};
+use question::{MOST, Pace, Question};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -148,8 +148,15 @@ impl Desk {
                     tracing::debug!("a message was passed over");
                     return self.counted.send_modify(|figures| figures.passed_over += 1);
                 };
-                if !self.pace.allows(&question.kiosk, now) {
-                    tracing::warn!(kiosk = question.kiosk, "asks for too many customers: it is not answered");
+                let count = self.pace.count(&question.kiosk, now);
+                if count > MOST {
+                    // Once: who floods the line shall not flood the log.
+                    if count == MOST + 1 {
+                        tracing::warn!(
+                            kiosk = question.kiosk,
+                            "asks for too many customers: it is not answered"
+                        );
+                    }
                     return self.counted.send_modify(|figures| figures.too_many += 1);
                 }
                 // Where so many wait already it would be late.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// Numbers that one kiosk may ask for within [`SPAN`]: more than shoppers type, and too few to try
 /// all that there are.
-const MOST: u32 = 20;
+pub(super) const MOST: u32 = 20;
 const SPAN: Duration = Duration::from_secs(60);
 /// Kiosks that are counted at a time.
 const KIOSKS: usize = 100_000;
@@ -58,25 +58,25 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Whether a kiosk may ask once more now.
-    pub(super) fn allows(&mut self, kiosk: &str, now: Instant) -> bool {
+    /// Counts one more of a kiosk; how many it asked for within the time, this one counted.
+    pub(super) fn count(&mut self, kiosk: &str, now: Instant) -> u32 {
         let is_over = |since: Instant| now.saturating_duration_since(since) >= SPAN;
         if let Some((since, count)) = self.lately.get_mut(kiosk) {
             if is_over(*since) {
                 (*since, *count) = (now, 0);
             }
-            *count += 1;
-            return *count <= MOST;
+            *count = count.saturating_add(1);
+            return *count;
         }
         if self.lately.len() >= KIOSKS {
             self.lately.retain(|_, (since, _)| !is_over(*since));
         }
         // More kiosks at once than anybody has: they wait.
         if self.lately.len() >= KIOSKS {
-            return false;
+            return u32::MAX;
         }
         self.lately.insert(kiosk.to_owned(), (now, 1));
-        true
+        1
     }
 }
 
@@ -138,15 +138,13 @@ mod tests {
     #[test]
     fn who_tries_numbers_is_not_answered_for_a_while() {
         let (mut pace, start) = (Pace::default(), Instant::now());
-        assert!((0..MOST).all(|_| pace.allows("s042/k1", start)));
-        assert!(!pace.allows("s042/k1", start) && pace.allows("s042/k2", start), "each kiosk for itself");
-        assert!(!pace.allows("s042/k1", start + SPAN / 2));
-        assert!(pace.allows("s042/k1", start + SPAN));
+        assert!((1..=MOST + 2).all(|time| pace.count("s042/k1", start) == time));
+        assert_eq!(pace.count("s042/k2", start), 1, "each kiosk for itself");
+        assert_eq!(pace.count("s042/k1", start + SPAN / 2), MOST + 3);
+        assert_eq!(pace.count("s042/k1", start + SPAN), 1);
         let mut pace = Pace::default();
-        for n in 0..KIOSKS {
-            assert!(pace.allows(&format!("s/{n}"), start));
-        }
-        assert!(!pace.allows("s/new", start) && pace.allows("s/new", start + SPAN));
+        assert!((0..KIOSKS).all(|n| pace.count(&format!("s/{n}"), start) == 1));
+        assert_eq!((pace.count("s/new", start), pace.count("s/new", start + SPAN)), (u32::MAX, 1));
         assert_eq!(pace.lately.len(), 1, "those before are forgotten");
     }
 }
