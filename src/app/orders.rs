@@ -1,17 +1,18 @@
 //! Orders of things that are made for the shopper: numbered, told to head office, posted to the
 //! store's own program where the settings name one, until somebody has them. A number is good
-//! once somebody has: until then the shopper shows the screen at the counter. Says nothing of who
-//! ordered.
+//! once somebody has: until then the shopper shows the screen at the counter. What the store counts
+//! of an order is put aside for it, where the settings say for how long: until then, or until a
+//! sale names its number, the shown count is lower by it. Says nothing of who ordered.
 
 use crate::domain::turn::OrderLine;
-use crate::domain::{Cents, Currency};
+use crate::domain::{Cents, Currency, Sku};
 use crate::settings::Settings;
-use crate::store::{Catalog, NewOrder, StoreError};
+use crate::store::{Catalog, NewAside, NewEvent, NewOrder, StoreError};
 use crate::sync::tell::Made;
 use crate::sync::topics::Name;
 use crate::sync::webhook::{Webhook, Went};
 use crate::sync::wire::WireError;
-use crate::sync::wire::event::{Line, Order};
+use crate::sync::wire::event::{Inventory, Line, Order};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -55,6 +56,8 @@ pub struct Orders {
     tells: bool,
     /// Who posts, where somebody does.
     poster: Option<SyncSender<()>>,
+    /// How long the goods of an order are put aside; zero: they are not.
+    reserve: SignedDuration,
     cap: u64,
 }
 
@@ -86,7 +89,8 @@ impl Orders {
         }
         let kiosk = if sync.kiosk.is_empty() { "kiosk".to_owned() } else { sync.kiosk.clone() };
         let (store, cap) = (sync.store.clone(), u64::from(sync.outbox_mb) << 20);
-        Some(Arc::new(Self { catalog, store, kiosk, tells, poster, cap }))
+        let reserve = SignedDuration::from_mins(settings.orders.reserve_minutes.into());
+        Some(Arc::new(Self { catalog, store, kiosk, tells, poster, reserve, cap }))
     }
 
     /// Places an order of `lines`, each with what one piece costs, where that is known.
@@ -109,6 +113,16 @@ impl Orders {
         let made = Made::of(&Order::OrderPlaced { number: name, lines: told }, now)?;
         let id = made.event().id;
         let body = self.body(id, &number, lines, currency, now);
+        let until = now.saturating_add(self.reserve).unwrap_or(now);
+        let goods = self.counted(lines)?;
+        let told: Vec<Made> = match self.tells {
+            true => goods
+                .iter()
+                .map(|(sku, pieces)| reserved(sku, *pieces, until, now))
+                .collect::<Result<_, _>>()?,
+            false => Vec::new(),
+        };
+        let events: Vec<NewEvent<'_>> = told.iter().map(Made::event).collect();
         self.catalog.keep_order(
             &NewOrder {
                 id,
@@ -117,6 +131,7 @@ impl Orders {
                 body: &body,
                 event: self.tells.then(|| made.event()),
                 post: self.poster.is_some(),
+                aside: (!goods.is_empty()).then_some(NewAside { until, lines: &goods, events: &events }),
             },
             self.cap,
         )?;
@@ -125,6 +140,21 @@ impl Orders {
             let _ = poster.try_send(());
         }
         Ok(Placed { id, number })
+    }
+
+    /// What of an order is put aside: pieces of what the store counts. What is only said to be
+    /// there, or of which nothing is known, is not.
+    fn counted(&self, lines: &[(OrderLine, Option<Cents>)]) -> Result<Vec<(Sku, i64)>, StoreError> {
+        if self.reserve.is_zero() {
+            return Ok(Vec::new());
+        }
+        let mut pieces = BTreeMap::<&Sku, i64>::new();
+        for (line, _) in lines {
+            *pieces.entry(&line.sku).or_default() += i64::from(line.quantity);
+        }
+        let skus: Vec<Sku> = pieces.keys().map(|sku| (*sku).clone()).collect();
+        let counted = self.catalog.products(&skus)?.into_iter().filter(|product| product.stock.is_some());
+        Ok(counted.filter_map(|product| Some((product.sku.clone(), *pieces.get(&product.sku)?))).collect())
     }
 
     /// Whether somebody has the order.
@@ -165,6 +195,10 @@ fn chosen(line: &OrderLine) -> BTreeMap<&String, &String> {
 fn told(line: &OrderLine, price_cents: Option<Cents>) -> Line {
     let options = chosen(line).into_iter().map(|(group, value)| (group.clone(), value.clone())).collect();
     Line { sku: line.sku.clone(), quantity: line.quantity.into(), price_cents, options }
+}
+
+fn reserved(sku: &Sku, quantity: i64, until: Timestamp, now: Timestamp) -> Result<Made, WireError> {
+    Made::of(&Inventory::Reserved { sku: sku.clone(), quantity, until }, now)
 }
 
 /// What is next.

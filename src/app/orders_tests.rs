@@ -126,3 +126,50 @@ fn head_office_is_told_with_the_number_and_its_answer_takes_the_order() {
     catalog.refuse_events(&[(refused.id, "no".into())]).unwrap();
     assert_eq!((catalog.open_orders().unwrap(), orders.is_taken(refused.id)), (0, false));
 }
+
+/// A catalog in which lattes are counted, tea is only said to be there.
+fn stocked(folder: &std::path::Path) -> Arc<Catalog> {
+    let file = folder.join("catalog.jsonl");
+    let text = r#"{"record":"catalog","format":1,"name":"Test","currency":"USD"}
+{"record":"product","sku":"CF-1","title":"Latte","stock":9}
+{"record":"product","sku":"TE-1","title":"Tea","availability":"in_stock"}
+"#;
+    std::fs::write(&file, text).unwrap();
+    let catalog = Catalog::open(folder).unwrap();
+    let mut feed = crate::feeds::NativeFeed::open(&file).unwrap();
+    catalog.import(&mut feed, &crate::store::ImportLimits::default(), &mut |_| {}).unwrap();
+    Arc::new(catalog)
+}
+
+#[test]
+fn what_is_counted_of_an_order_is_put_aside_for_a_while() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = stocked(folder.path());
+    let stock = |name: &str| catalog.product(&Sku::new(name).unwrap()).unwrap().unwrap().stock;
+    let mut own = settings("", "127.0.0.1:8883");
+    place(&Orders::start(Arc::clone(&catalog), &own).unwrap());
+    assert_eq!(stock("CF-1"), Some(9), "nobody wants that");
+    own.orders.reserve_minutes = 30;
+    let orders = Orders::start(Arc::clone(&catalog), &own).unwrap();
+    let (now, mut wanted) = (Timestamp::now(), lines());
+    wanted.extend(lines());
+    let tea = OrderLine { sku: Sku::new("TE-1").unwrap(), ..wanted[0].0.clone() };
+    wanted.push((tea, None));
+    let placed = orders.place(&wanted, Currency::default(), now).unwrap();
+    assert_eq!((stock("CF-1"), stock("TE-1")), (Some(5), None));
+    let until = now + SignedDuration::from_mins(30);
+    let told = catalog.waiting_events(Lane::Inventory, 0, 9, 1 << 20).unwrap();
+    let bodies: Vec<&str> = told.iter().map(|event| event.body.as_str()).collect();
+    let reserved = json!({"kind": "reserved", "sku": "CF-1", "quantity": 4, "until": until}).to_string();
+    assert_eq!(bodies, [reserved]);
+    // Paid: sold instead of put aside. Left: there again.
+    let sold = [(Sku::new("CF-1").unwrap(), 4)];
+    let number = Some(placed.number.as_str());
+    let sale = crate::store::NewSale { id: "r-1", at: now, lines: &sold, order: number, events: &[] };
+    catalog.take_sale(&sale, now, 1 << 20).unwrap();
+    assert_eq!(stock("CF-1"), Some(5));
+    place(&orders);
+    assert_eq!(stock("CF-1"), Some(3));
+    catalog.reconcile(until + SignedDuration::from_mins(1)).unwrap();
+    assert_eq!(stock("CF-1"), Some(5));
+}

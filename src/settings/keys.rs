@@ -261,6 +261,17 @@ settings! {
         webhook: String = String::new(), Chars(400);
         /// File whose text it is told as a bearer token; empty: none.
         webhook_token_file: String = String::new(), Chars(400);
+        /// How long the counted goods of an order are put aside for it, in minutes; 0: not at all.
+        reserve_minutes: u32 = 0, Between(0, 10_080);
+    }
+    /// The store's point of sale, which tells what was sold: over local HTTP, and over MQTT where head office's broker is set. See README.
+    pos: Pos {
+        /// Where its sales come in over HTTP, as host:port such as 127.0.0.1:8091; empty: not at all.
+        listen: String = String::new(), Chars(200);
+        /// Whether other machines may reach it there; nothing is encrypted.
+        remote: bool = false, Any;
+        /// File with the token that it must know, 16 characters or more, such as `openssl rand -hex 32` makes; several, one a line, all count. Empty: no sales are taken.
+        token_file: String = String::new(), Chars(400);
     }
     /// Customer cards: with the shopper's consent head office is asked what they bought before. Needs [sync], and somebody at head office who answers.
     loyalty: Loyalty {

@@ -8,7 +8,8 @@ mod source;
 mod value;
 
 pub use keys::{
-    Asr, Audio, Brand, Catalog, Dialog, Listening, Llm, Office, Screen, Service, Settings, Store, Sync, Voice,
+    Asr, Audio, Brand, Catalog, Dialog, Listening, Llm, Office, Pos, Screen, Service, Settings, Store, Sync,
+    Voice,
 };
 pub use source::{Mistake, SettingsError, load, reference};
 pub use value::{Allowed, Setting, rgb};

@@ -117,13 +117,14 @@ impl Catalog {
     }
 
     /// Brings the catalog to what the shop and head office say over it at `now`: what another
-    /// program wrote or a crash left, and what has ended. Costs next to
+    /// program wrote or a crash left, and what has ended, reservations too. Costs next to
     /// nothing when there is nothing to do. True when products changed.
     ///
     /// # Errors
     /// A database cannot be read or written.
     pub fn reconcile(&self, now: Timestamp) -> Result<bool, StoreError> {
-        overlay::reconcile(&self.connections, self.state(), now)
+        let ended = self.end_asides(now)?;
+        Ok(overlay::reconcile(&self.connections, self.state(), now)? || ended)
     }
 }
 

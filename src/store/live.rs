@@ -131,7 +131,7 @@ impl Catalog {
         self.follow(&Scope::Live { skus: &skus, before })
     }
 
-    fn follow(&self, scope: &Scope<'_>) -> Result<bool, StoreError> {
+    pub(super) fn follow(&self, scope: &Scope<'_>) -> Result<bool, StoreError> {
         unless_busy(overlay::follow(&self.connections, self.state(), scope, Timestamp::now()))
     }
 

@@ -4,10 +4,13 @@
 
 use super::StoreError;
 use super::alerts::moment;
+use super::aside::{self, NewAside};
 use super::catalog::Catalog;
 use super::outbox::{NewEvent, put};
+use super::state;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, Transaction, params};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// How long what became of an order is kept.
@@ -27,6 +30,8 @@ pub struct NewOrder<'a> {
     pub event: Option<NewEvent<'a>>,
     /// It is to be posted in the store.
     pub post: bool,
+    /// What is put aside for it.
+    pub aside: Option<NewAside<'a>>,
 }
 
 /// An order that waits to be posted.
@@ -65,18 +70,25 @@ impl Catalog {
         })
     }
 
-    /// Keeps an order, with the event that tells of it, all or nothing.
+    /// Keeps an order, with the event that tells of it and what is put aside for it, all or
+    /// nothing.
     pub fn keep_order(&self, order: &NewOrder<'_>, cap: u64) -> Result<(), StoreError> {
-        self.state().write_alone(|tx| {
+        let (skus, before) = self.state().write_alone(|tx| {
             forget(tx, order.made_at)?;
-            let NewOrder { id, number, made_at, body, event, post } = order;
+            let NewOrder { id, number, made_at, body, event, post, aside } = order;
             let (office, store) = (event.as_ref().map(|_| false), post.then_some(false));
             tx.execute(
                 "INSERT INTO orders (id, number, made_at, body, office, store) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![id.as_bytes(), number, moment(*made_at), body, office, store],
             )?;
-            event.iter().try_for_each(|event| put(tx, event, cap).map(drop))
-        })
+            event.iter().try_for_each(|event| put(tx, event, cap).map(drop))?;
+            let Some(aside) = aside else { return Ok((BTreeSet::new(), 0)) };
+            let skus = aside::begin(tx, number, *made_at, aside, cap)?;
+            let before = if skus.is_empty() { 0 } else { state::revise(tx)? };
+            Ok((skus, before))
+        })?;
+        self.show_moves(&skus, before);
+        Ok(())
     }
 
     /// Who took an order; `None`: there is none of this id.
@@ -158,7 +170,7 @@ mod tests {
             made_at,
             body,
         });
-        NewOrder { id, number: "k1-1", made_at, body, event, post }
+        NewOrder { id, number: "k1-1", made_at, body, event, post, aside: None }
     }
 
     #[test]

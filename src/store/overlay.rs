@@ -1,5 +1,5 @@
 //! What is laid over the catalog: the shop's corrections, head office's prices, counts and
-//! recalls. `state.db` holds the truth, and the rows of `catalog.db` show it, so that search,
+//! recalls, what was sold since a count and what is put aside. `state.db` holds the truth, and the rows of `catalog.db` show it, so that search,
 //! filters and reads need not know. What the catalog itself says of a covered product waits in
 //! `base`. A crash between both files is found by the revision and finished by the next
 //! [`reconcile`].
@@ -9,8 +9,8 @@ use super::connections::Connections;
 use super::lexicon::sounds;
 use super::rows::{self, COLUMNS};
 use super::state::{self, State};
-use super::{StoreError, live};
-use crate::domain::{AsOf, Correction, LiveCount, LivePrice, Product, Recall, Sku};
+use super::{StoreError, live, moves};
+use crate::domain::{AsOf, Correction, LiveCount, LivePrice, Moves, Product, Recall, Sku};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,11 +22,12 @@ struct Overlay {
     made: Vec<(Sku, Correction)>,
     prices: BTreeMap<Sku, LivePrice>,
     counts: BTreeMap<Sku, LiveCount>,
+    moves: BTreeMap<Sku, Moves>,
 }
 
 /// What a change of `state.db` can have changed in the catalog.
 pub(super) enum Scope<'a> {
-    /// Price or stock of these products. `before`: the revision that it follows.
+    /// Price, stock or what moved of these products. `before`: the revision that it follows.
     Live { skus: &'a BTreeSet<Sku>, before: i64 },
     /// What must not be sold.
     Recalls { before: i64 },
@@ -131,6 +132,7 @@ pub(super) fn lay_all(
         let until = holding.clone().filter_map(|(_, correction)| correction.end()).min();
         let mut wanted: BTreeSet<Sku> = holding.map(|(sku, _)| sku.clone()).collect();
         wanted.extend(overlay.prices.keys().chain(overlay.counts.keys()).chain(&stopped).cloned());
+        wanted.extend(overlay.moves.keys().cloned());
         let mut statement = tx.prepare("SELECT sku FROM base")?;
         for sku in statement.query_map([], |row| row.get::<_, String>(0))? {
             wanted.extend(Sku::new(&sku?));
@@ -165,6 +167,7 @@ fn lay(
         let said = Said {
             price: overlay.prices.get(sku),
             count: overlay.counts.get(sku),
+            moves: overlay.moves.get(sku),
             corrections: made.get(sku).map(Vec::as_slice).unwrap_or_default(),
             is_stopped: stopped.contains(sku),
         };
@@ -189,6 +192,7 @@ fn lay(
 struct Said<'a> {
     price: Option<&'a LivePrice>,
     count: Option<&'a LiveCount>,
+    moves: Option<&'a Moves>,
     /// In the order they were made.
     corrections: &'a [&'a Correction],
     is_stopped: bool,
@@ -207,6 +211,8 @@ impl Said<'_> {
         });
         let told = price.map(|price| price.as_of);
         self.corrections.iter().for_each(|correction| correction.apply(&mut product, as_of, told));
+        // Last, so that it is taken from whichever count holds.
+        self.moves.iter().for_each(|moves| moves.apply(&mut product, as_of));
         Some(product)
     }
 }
@@ -283,6 +289,7 @@ impl Overlay {
             made: state::made(tx)?,
             prices: live::all(tx, live::What::Price, bundle)?,
             counts: live::all(tx, live::What::Count, bundle)?,
+            moves: moves::all(tx)?,
         })
     }
 
@@ -296,6 +303,7 @@ impl Overlay {
             overlay.prices.extend(price.map(|price| (sku.clone(), price)));
             let count = live::one(tx, live::What::Count, sku, bundle)?;
             overlay.counts.extend(count.map(|count| (sku.clone(), count)));
+            overlay.moves.insert(sku.clone(), moves::of(tx, sku)?);
         }
         Ok(overlay)
     }

@@ -16,7 +16,17 @@ const FILE: &str = "state.db";
 /// `AISS`.
 const SCHEMA: Schema = Schema {
     application_id: 0x4149_5353,
-    steps: &[&[STEP_1], &[STEP_2], &[STEP_3], &[STEP_4], &[STEP_5], &[STEP_6], &[STEP_7], &[STEP_8]],
+    steps: &[
+        &[STEP_1],
+        &[STEP_2],
+        &[STEP_3],
+        &[STEP_4],
+        &[STEP_5],
+        &[STEP_6],
+        &[STEP_7],
+        &[STEP_8],
+        &[STEP_9],
+    ],
 };
 
 // Corrections in the order they were made; `revision` grows with each change to
@@ -180,6 +190,9 @@ CREATE TABLE orders (
 
 // What became of head office's commands.
 const STEP_8: &str = super::commands::TABLES;
+
+// What was sold, and what is put aside.
+const STEP_9: &str = super::moves::TABLES;
 
 pub(super) struct State {
     path: PathBuf,
