@@ -1,6 +1,6 @@
 //! Head office over MQTT: what passes between it and the kiosks, who may say it, how content
 //! is packed, and the connection itself. All but [`mqtt`], [`tls`], [`tell`], [`inventory`],
-//! [`uplink`], [`ingest`] and [`webhook`] is pure: values in, values out.
+//! [`till`], [`uplink`], [`ingest`] and [`webhook`] is pure: values in, values out.
 //!
 //! ```text
 //! topics    names of topics, and what a kiosk hears and writes
@@ -15,6 +15,7 @@
 //! mqtt      the connection              tls      who the broker must be, and who one is
 //! tell      what happened, into the outbox
 //! inventory corrections and counts, with the events that tell of them
+//! till      sales of the store's point of sale, each once
 //! uplink    the kiosk's end of the line: connection, pump and outbox together
 //! loyalty   a customer's number, asked and answered
 //! webhook   orders, to the store's own program
@@ -79,7 +80,9 @@
 //!   and with the same expiry; the kiosk takes one answer with that correlation within the 5
 //!   seconds, and asks nothing while it has no connection.
 //! - **A sale** comes over MQTT with the user property `authorization`, `Bearer` and the store's
-//!   token, or over local HTTP with the header of that name; the body is the same.
+//!   token, or over local HTTP with the header of that name; the body is the same. It counts once
+//!   by its id. MQTT has no answer to it: what must not be missed is told over HTTP. A store's
+//!   point of sale tells each kiosk, and head office counts each line once; see [`till`].
 //! - **Versions.** `v1` in the topic is the version of all messages. Fields may be added, and are
 //!   passed over by who does not know them. A kind of event, command or recall that is not known
 //!   is refused by its id, and the rest of its message is taken; anywhere else an unknown word
@@ -103,6 +106,7 @@ pub mod root;
 pub mod session;
 pub mod sign;
 pub mod tell;
+pub mod till;
 pub mod tls;
 pub mod topics;
 pub mod uplink;

@@ -275,6 +275,26 @@ pub struct Arrival {
     pub response_topic: Option<String>,
     /// What the answer is to bear.
     pub correlation: Option<Bytes>,
+    /// Its user property `authorization`.
+    pub authorization: Option<Authorization>,
+}
+
+/// What tells that somebody may say something. Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Authorization(String);
+
+impl Authorization {
+    /// As it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Authorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorization").finish_non_exhaustive()
+    }
 }
 
 /// The connection is closed and takes no orders.

@@ -442,7 +442,7 @@ impl Site {
     }
 
     /// What it subscribes to as soon as it is connected. Chunks are asked for one by one, by
-    /// [`Site::chunk`], while they are wanted.
+    /// [`Site::chunk`], while they are wanted; sales where the settings say who may tell them.
     #[must_use]
     pub fn filters(&self) -> Vec<String> {
         let own = |line| self.own(line).text(&self.tenant);
@@ -453,7 +453,6 @@ impl Site {
             own(Line::Ack),
             own(Line::Commands),
             own(Line::LoyaltyReply),
-            own(Line::Sale),
         ]
     }
 

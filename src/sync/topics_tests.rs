@@ -108,8 +108,8 @@ fn a_kiosk_hears_what_is_meant_for_it_and_writes_below_its_own_prefix() {
     for topic in topics() {
         let text = topic.text(&tenant);
         let heard = site.filters().iter().any(|filter| matches(filter, &text));
-        let is_chunk = topic.kind() == Kind::Chunk;
-        assert_eq!(site.is_for_me(&tenant, &topic), heard || is_chunk, "{text}");
+        let is_asked_for = matches!(topic.kind(), Kind::Chunk | Kind::Sale);
+        assert_eq!(site.is_for_me(&tenant, &topic), heard || is_asked_for, "{text}");
         assert_eq!(site.may_write(&topic), topic.kind().direction() == Direction::Up, "{text}");
         assert!(!site.may_write(&topic) || text.starts_with(&prefix), "{text}");
         assert!(!site.is_for_me(&name("other"), &topic));

@@ -2,7 +2,7 @@
 //! checks neither sizes nor texts before it has taken a message for good. Pure.
 
 use super::problem::Refusal;
-use super::{Arrival, Message};
+use super::{Arrival, Authorization, Message};
 use bytes::Bytes;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Publish, PublishProperties};
@@ -10,6 +10,8 @@ use rumqttc::valid_filter;
 
 /// The user property of a status that tells who wrote it, and in which connection.
 const MARK: &str = "writer";
+/// The user property of a message whose sender must be known.
+const AUTHORIZATION: &str = "authorization";
 /// Longest topic or correlation, in bytes (MQTT 5, section 1.5.4).
 const LONGEST_TEXT: usize = u16::MAX as usize;
 
@@ -42,12 +44,15 @@ pub(super) fn properties(message: &Message) -> PublishProperties {
 
 pub(super) fn arrival(topic: String, publish: &Publish) -> Arrival {
     let properties = publish.properties.clone().unwrap_or_default();
+    let mut users = properties.user_properties.into_iter();
+    let authorization = users.find(|(name, _)| name == AUTHORIZATION).map(|(_, text)| Authorization(text));
     Arrival {
         topic,
         payload: publish.payload.clone(),
         retain: publish.retain,
         response_topic: properties.response_topic,
         correlation: properties.correlation_data,
+        authorization,
     }
 }
 

@@ -246,7 +246,8 @@ pub fn sale() -> Sale {
         SaleLine { article: Article::Sku(sku("DA-1001")), quantity: 2 },
         SaleLine { article: Article::Gtin(gtin()), quantity: -1 },
     ];
-    Sale { id: "2026/0042 A".into(), at: at("2026-11-26T07:00:00Z"), lines }
+    let order = Some("k1-42".into());
+    Sale { id: "2026/0042 A".into(), at: at("2026-11-26T07:00:00Z"), lines, order }
 }
 
 pub fn keys() -> KeyList {
