@@ -42,6 +42,8 @@ fn main() -> ExitCode {
         .with_writer(io::stderr)
         .with_target(false)
         .with_ansi(ansi)
+        // A log on a full disk must not end what is being done.
+        .log_internal_errors(false)
         .init();
     match run(cli) {
         Ok(code) => code,
