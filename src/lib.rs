@@ -19,6 +19,7 @@
 //! | [`engines`] | the worker protocol and the supervision of both engines |
 //! | [`voice`] | recordings, voice activity, speech output |
 //! | [`sync`] | head office over MQTT: messages, signatures, packing, the connection; orders to the store's program |
+//! | [`web`] | what other programs of the store reach over HTTP: sales of its point of sale |
 //! | [`view`] | the screen: Slint adapters, one a page |
 //! | [`office`] | head office's side: keys, what is published, what kiosks tell |
 //! | [`app`] | the turn as a pure state machine, and the loop that runs it |
@@ -39,3 +40,4 @@ pub mod store;
 pub mod sync;
 pub mod view;
 pub mod voice;
+pub mod web;

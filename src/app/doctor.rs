@@ -4,6 +4,7 @@
 use super::assistant::{Assistant, Parts};
 use super::folders::{Folders, worker};
 use super::line::Setup;
+use super::pos;
 use crate::engines::EngineState;
 use crate::models::{ModelDir, Status, Tier};
 use crate::settings::Settings;
@@ -48,7 +49,7 @@ impl Check {
         Self { name, health: Health::Fault, seen: seen.into(), advice: advice.into() }
     }
 
-    fn warning(name: &'static str, seen: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(super) fn warning(name: &'static str, seen: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { health: Health::Warning, ..Self::fault(name, seen, advice) }
     }
 }
@@ -77,6 +78,7 @@ pub fn standing(folders: &Folders, settings: &Settings) -> Vec<Check> {
     checks.push(catalog(&folders.data));
     checks.push(head_office(&folders.data, settings));
     checks.push(orders(settings));
+    checks.push(pos::check(&folders.data, settings));
     checks.extend(sound());
     checks
 }

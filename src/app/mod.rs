@@ -26,6 +26,7 @@ pub mod office;
 pub mod orders;
 pub mod overhear;
 pub mod pictures;
+pub mod pos;
 pub mod reports;
 pub mod search;
 pub mod service;

@@ -4,11 +4,12 @@
 
 use super::common::{Kiosk, models};
 use super::ends::PATIENCE;
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -19,8 +20,21 @@ pub struct Running {
 
 impl Running {
     pub fn start(kiosk: &Kiosk) -> Self {
+        Self::begin(kiosk, kiosk.command())
+    }
+
+    /// One to whom a file that can grow no more is an error, and not the end: see [`Self::fill`].
+    pub fn start_on_a_disk_that_fills(kiosk: &Kiosk) -> Self {
+        let own = kiosk.command();
+        let mut command = Command::new("sh");
+        // What is ignored stays ignored by who takes its place.
+        command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(own.get_program()).args(own.get_args());
+        command.env_remove("XDG_CONFIG_HOME");
+        Self::begin(kiosk, command)
+    }
+
+    fn begin(kiosk: &Kiosk, mut command: Command) -> Self {
         let socket = kiosk.data.path().join("run/turns.sock");
-        let mut command = kiosk.command();
         command.args(["run", "--headless", "--socket"]).arg(&socket).env("AISLE_MODELS", models());
         let process = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap();
         Self { process, socket }
@@ -42,10 +56,25 @@ impl Running {
         serde_json::from_str(&line).unwrap()
     }
 
+    /// Whether its disk is full from now on: no file of it can be written.
+    pub fn fill(&self, is_full: bool) {
+        let limit = Rlimit { current: is_full.then_some(0), maximum: None };
+        rustix::process::prlimit(Some(self.pid()), Resource::Fsize, limit).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+
+    /// Kills it with -9.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
     /// Ends it as systemd does.
     pub fn stop(mut self) {
-        let pid = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        kill_process(self.pid(), Signal::TERM).unwrap();
         assert!(self.process.wait().unwrap().success());
     }
 

@@ -1,6 +1,6 @@
 //! The catalog's way down, carried out: passes what head office says on to the session, its
 //! orders to the connection and its work to the thread that writes; tells what came of it.
-//! Decides nothing, and never waits for the disk.
+//! Decides nothing, and never waits for the disk. Sales come by the same line, and are passed on.
 
 use super::commands::Ports;
 use super::report::Reporter;
@@ -41,6 +41,17 @@ pub(super) struct Down {
     work: VecDeque<Command>,
     /// When somebody was called for another kiosk of this name.
     called: Option<Instant>,
+    /// Who takes sales, where somebody does, and what it is told next.
+    till: Option<mpsc::Sender<Arrival>>,
+    sales: VecDeque<Arrival>,
+}
+
+/// Who else hears what comes for this kiosk.
+pub(super) struct Others {
+    /// Waits for replies about a customer.
+    pub(super) replies: mpsc::Sender<Told>,
+    /// Takes sales, where somebody does.
+    pub(super) till: Option<mpsc::Sender<Arrival>>,
 }
 
 impl Down {
@@ -51,14 +62,30 @@ impl Down {
         meter: Arc<Meter>,
         reporter: Arc<Reporter>,
         commands: Ports,
-        replies: mpsc::Sender<Told>,
+        others: Others,
     ) -> Self {
         let began = Instant::now();
         reporter.stands(&session);
         commands.stands(&session);
-        let (orders, work) = (VecDeque::new(), VecDeque::new());
-        let called = None;
-        Self { session, site, links, meter, reporter, commands, replies, began, orders, work, called }
+        let Others { replies, till } = others;
+        // Whoever takes no sales does not hear them.
+        let hears = till.iter().map(|_| Order::Subscribe(site.own(Line::Sale).text(&site.tenant)));
+        let (orders, work, sales, called) = (hears.collect(), VecDeque::new(), VecDeque::new(), None);
+        Self {
+            session,
+            site,
+            links,
+            meter,
+            reporter,
+            commands,
+            replies,
+            began,
+            orders,
+            work,
+            called,
+            till,
+            sales,
+        }
     }
 
     /// Until the line ends; then what is on its way to the disk is finished.
@@ -83,7 +110,8 @@ impl Down {
                     }
                     None
                 }
-                heard = told.recv(), if self.work.len() < MOST => match heard {
+                () = pass_on(self.till.as_ref(), &mut self.sales), if !self.sales.is_empty() => None,
+                heard = told.recv(), if self.work.len().max(self.sales.len()) < MOST => match heard {
                     Some(heard) => self.hear(heard),
                     None => break,
                 },
@@ -95,6 +123,11 @@ impl Down {
                 self.happened(event);
             }
         }
+        // The broker does not send these again.
+        while !self.sales.is_empty() {
+            pass_on(self.till.as_ref(), &mut self.sales).await;
+        }
+        drop(self.till.take());
         // What was decided is still written down: whom it trusts, what it has seen.
         self.work.retain(|command| !matches!(command, Command::Apply(_)));
         let mut commands = Some(commands);
@@ -151,7 +184,7 @@ impl Down {
         may
     }
 
-    fn arrived(&self, arrival: Arrival) -> Option<Event> {
+    fn arrived(&mut self, arrival: Arrival) -> Option<Event> {
         let (tenant, topic) = Topic::parse(&arrival.topic).ok()?;
         if !self.site.is_for_me(&tenant, &topic) {
             return None;
@@ -169,6 +202,10 @@ impl Down {
             }
             Topic::Kiosk { line: Line::LoyaltyReply, .. } => {
                 let _ = self.replies.try_send(Told::Arrived(arrival));
+                None
+            }
+            Topic::Kiosk { line: Line::Sale, .. } => {
+                self.sales.push_back(arrival);
                 None
             }
             Topic::Kiosk { .. } => None,
@@ -251,5 +288,19 @@ impl Down {
                 tracing::warn!(version, missing, "a catalog does not come on: {detail}");
             }
         }
+    }
+}
+
+/// Tells the point of sale's end the first that waits, once it has room. May be dropped at any time.
+async fn pass_on(till: Option<&mpsc::Sender<Arrival>>, sales: &mut VecDeque<Arrival>) {
+    let Some(till) = till else { return sales.clear() };
+    match till.reserve().await {
+        Ok(room) => {
+            if let Some(sale) = sales.pop_front() {
+                room.send(sale);
+            }
+        }
+        // It is gone.
+        Err(_) => sales.clear(),
     }
 }

@@ -7,6 +7,7 @@
 //!              ^         +---> commands: what head office asks, carried out
 //! meter -> outbox        report -> status        engines, health -> meter
 //! loyalty: a customer's number, up and answered, past the outbox
+//! point of sale: HTTP, or broker <-> uplink -> down -> till -> counts and outbox
 //! ```
 
 mod commands;
@@ -23,9 +24,11 @@ use super::assistant::Assistant;
 use super::folders::Folders;
 use super::machine::{Machine, room};
 use super::meter::Meter;
+use super::pos::{self, Pos};
 use crate::settings::Settings;
 use crate::store::StoreError;
 use crate::sync::ingest::{Ingest, IngestError};
+use crate::sync::mqtt::Arrival;
 use crate::sync::pack::Limits;
 use crate::sync::pump;
 use crate::sync::session::{self, Session};
@@ -34,7 +37,7 @@ use crate::sync::uplink::{self, Standing, Uplink};
 use crate::sync::wire::event::Telemetry;
 use crate::sync::wire::{Version, WireError};
 use commands::Performer;
-use down::Down;
+use down::{Down, Others};
 use health::Wrong;
 use loyalty::Loyalty;
 use report::Reporter;
@@ -78,6 +81,7 @@ pub struct Line {
     watchers: Vec<JoinHandle<()>>,
     meter: Arc<Meter>,
     loyalty: Option<Loyalty>,
+    pos: Pos,
     /// Head office wants the program to be started anew.
     anew: watch::Sender<bool>,
 }
@@ -98,12 +102,13 @@ pub fn start(assistant: &Arc<Assistant>, folders: &Folders, settings: &Settings)
     let every = Duration::from_secs(settings.machine.health_seconds.into());
     let watch_health = health::watch(machine.clone(), Arc::clone(&wrong), Arc::clone(&meter), every);
     watchers.push(tokio::spawn(watch_health));
-    let opened =
-        open(assistant, folders, settings, (machine, wrong), &meter, &anew).unwrap_or_else(|error| {
-            tracing::error!("no line to head office: {error}");
-            None
-        });
-    let mut line = Line { uplink: None, down: None, commands: None, watchers, meter, loyalty: None, anew };
+    let (pos, sales) = pos::start(assistant.shared_catalog(), settings, &meter);
+    let opened = open(assistant, folders, settings, (machine, wrong), &meter, sales, &anew);
+    let opened = opened.unwrap_or_else(|error| {
+        tracing::error!("no line to head office: {error}");
+        None
+    });
+    let mut line = Line { uplink: None, down: None, commands: None, watchers, meter, loyalty: None, pos, anew };
     if let Some(Open { uplink, down, commands, loyalty }) = opened {
         line.meter.wakes(uplink.waker());
         tokio::spawn(watch(uplink.standing()));
@@ -134,6 +139,7 @@ fn open(
     settings: &Settings,
     (machine, wrong): (Machine, Wrong),
     meter: &Arc<Meter>,
+    sales: Option<mpsc::Sender<Arrival>>,
     anew: &watch::Sender<bool>,
 ) -> Result<Option<Open>, LineError> {
     let sync = &settings.sync;
@@ -179,7 +185,8 @@ fn open(
     })?;
     let (asks, replies) = loyalty::start(site.clone(), uplink.links(), uplink.standing());
     let loyalty = settings.loyalty.enabled.then_some(asks);
-    let down = Down::new(session, site, uplink.links(), Arc::clone(meter), reporter, ports, replies);
+    let others = Others { replies, till: sales };
+    let down = Down::new(session, site, uplink.links(), Arc::clone(meter), reporter, ports, others);
     let (down, commands) = (tokio::spawn(down.run(ingest, told)), tokio::spawn(performer.run()));
     Ok(Some(Open { uplink, down, commands, loyalty }))
 }
@@ -218,8 +225,9 @@ impl Line {
     }
 
     /// Writes down what is still counted, says goodbye, and stops. With what the program ends.
-    pub async fn stop(self) -> ExitCode {
+    pub async fn stop(mut self) -> ExitCode {
         let meter = Arc::clone(&self.meter);
+        self.pos.close().await;
         // What was begun is answered at the next start.
         self.commands.iter().chain(&self.watchers).for_each(JoinHandle::abort);
         // What it writes down now is told at the next start.
@@ -232,6 +240,7 @@ impl Line {
         {
             tracing::warn!("a catalog was being taken into use; it is tried again at the next start");
         }
+        self.pos.stop().await;
         if *self.anew.borrow() { ExitCode::from(ANEW) } else { ExitCode::SUCCESS }
     }
 }
