@@ -116,6 +116,7 @@ mod tests {
             retain: false,
             response_topic: None,
             correlation: Some(vec![correlation; 16].into()),
+            authorization: None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Head office's keys for the tests: one of each role, for a century.
 
+#![allow(dead_code)] // Each test file uses its own part.
+
 use aisle::sync::keys::{Key, KeyList, RoleKeys, chain, seal_list};
 use aisle::sync::sign::SecretKey;
 use aisle::sync::topics::{Name, Role};

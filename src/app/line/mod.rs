@@ -108,7 +108,8 @@ pub fn start(assistant: &Arc<Assistant>, folders: &Folders, settings: &Settings)
         tracing::error!("no line to head office: {error}");
         None
     });
-    let mut line = Line { uplink: None, down: None, commands: None, watchers, meter, loyalty: None, pos, anew };
+    let mut line =
+        Line { uplink: None, down: None, commands: None, watchers, meter, loyalty: None, pos, anew };
     if let Some(Open { uplink, down, commands, loyalty }) = opened {
         line.meter.wakes(uplink.waker());
         tokio::spawn(watch(uplink.standing()));

@@ -91,6 +91,7 @@ mod tests {
             retain: false,
             response_topic: Some("aisle/v1/acme/k/s042/k1/loyalty/reply".into()),
             correlation: Some(vec![7; 16].into()),
+            authorization: None,
         }
     }
 
