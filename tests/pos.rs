@@ -8,8 +8,6 @@ mod broker;
 mod common;
 #[path = "common/ends.rs"]
 mod ends;
-#[path = "support/keys.rs"]
-mod keys;
 #[path = "common/line.rs"]
 mod line;
 #[path = "common/running.rs"]
@@ -17,10 +15,9 @@ mod running;
 
 use aisle::store::Catalog;
 use aisle::sync::sign::SecretKey;
-use aisle::sync::topics::Role;
 use broker::{Broker, free_port};
 use common::{Kiosk, models};
-use ends::{KIOSK, PATIENCE};
+use ends::PATIENCE;
 use jiff::{Timestamp, ToSpan};
 use line::{Shop, collector, until};
 use rumqttc::tokio_rustls::rustls::crypto::ring::default_provider;
@@ -114,8 +111,11 @@ async fn what_the_point_of_sale_sells_is_not_there_any_more() {
     listens(port).await;
     assert_eq!(pasta(&running).0, 60);
     // Those that say nothing keep nobody waiting.
-    let idle: Vec<TcpStream> =
-        (0..8).map(|_| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap()).collect();
+    let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let idle: Vec<TcpStream> = (0..8).map(|_| connect()).collect();
+    let mut halting = connect();
+    write!(halting, "POST /v1/sales HTTP/1.1\r\nhost: kiosk\r\ncontent-length: 9\r\n{}\r\n{{", with(TOKEN))
+        .unwrap();
     let first = of_pasta("till-1/1", 2);
     let good = with(TOKEN);
     let large = " ".repeat(65_537);
@@ -171,7 +171,14 @@ async fn what_the_point_of_sale_sells_is_not_there_any_more() {
     assert_eq!((status, &body["unknown"]), (201, &json!([{"sku": "GIFT-CARD"}])));
     let (stock, reply) = pasta(&running);
     assert!(stock == 0 && reply.contains("out of stock"), "{stock}: {reply}");
-    drop(idle);
+    // Nor do they stay.
+    let mut text = String::new();
+    halting.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 408 "), "{text}");
+    for mut stream in idle {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    }
     running.stop();
     assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err());
     // Nobody is told where there is no head office.
@@ -292,12 +299,12 @@ fn with_pos() -> Broker {
     broker
 }
 
-/// What the settings say of head office.
-fn sync(broker: &Broker) -> String {
-    let identity = broker.identity(KIOSK);
-    let root: SecretKey = keys::secret(Role::Root);
+/// What the settings of a kiosk say of head office.
+fn sync(broker: &Broker, kiosk: &str) -> String {
+    let identity = broker.identity(&format!("acme/k/s042/{kiosk}"));
+    let root = SecretKey::from_seed(&[1; 32]);
     format!(
-        "[sync]\nbroker = \"127.0.0.1:{}\"\ntenant = \"acme\"\nstore = \"s042\"\nkiosk = \"k1\"\nca = {:?}\n\
+        "[sync]\nbroker = \"127.0.0.1:{}\"\ntenant = \"acme\"\nstore = \"s042\"\nkiosk = \"{kiosk}\"\nca = {:?}\n\
          certificate = {:?}\nkey = {:?}\nroot_keys = [\"{}\"]\nstatus_seconds = 5\n",
         broker.port,
         broker.ca(),
@@ -316,7 +323,7 @@ async fn sales_come_over_the_broker_and_head_office_counts_each_once() {
     let broker = with_pos();
     let office = Shop::new();
     let collector = collector(&broker, &office, 1);
-    let (kiosk, port) = shop(&sync(&broker));
+    let (kiosk, port) = shop(&sync(&broker, "k1"));
     let running = Running::start(&kiosk);
     running.is_there().await;
     listens(port).await;
@@ -355,6 +362,19 @@ async fn sales_come_over_the_broker_and_head_office_counts_each_once() {
     until("nothing waits", || catalog.outbox().unwrap().waiting == 0).await;
     assert_eq!((sold(&office), pasta(&running).0), (10, 50));
     running.stop();
+
+    // Another kiosk of the store is told of the same sale, and tells head office, too.
+    let (kiosk, port) = shop(&sync(&broker, "k2"));
+    let running = Running::start(&kiosk);
+    running.is_there().await;
+    listens(port).await;
+    assert_eq!(tell(port, &first).unwrap().0, 201);
+    assert_eq!(pasta(&running).0, 60, "it was sold before this kiosk's catalog was counted");
+    let kinds = || office.office.counts().unwrap().into_iter().collect::<std::collections::BTreeMap<_, _>>();
+    let catalog = Catalog::open(kiosk.data.path()).unwrap();
+    until("it is told", || kinds()["started"] == 3 && catalog.outbox().unwrap().waiting == 0).await;
+    assert_eq!((sold(&office), kinds()["sold"]), (10, 4), "a sale is one, whoever tells of it");
+    running.stop();
     collector.stop().await;
 }
 
@@ -363,7 +383,7 @@ async fn without_a_token_nothing_comes_in_and_the_doctor_says_so() {
     let broker = with_pos();
     let office = Shop::new();
     let collector = collector(&broker, &office, 1);
-    let (kiosk, port) = shop(&sync(&broker));
+    let (kiosk, port) = shop(&sync(&broker, "k1"));
     let file = kiosk.data.path().join("aisle.toml");
     let settings = fs::read_to_string(&file).unwrap();
     let line = settings.lines().find(|line| line.starts_with("token_file")).unwrap().to_owned();
