@@ -186,24 +186,27 @@ async fn two_collectors_share_the_load_and_one_may_die() {
     kiosk.stop().await;
 }
 
-/// The kiosk's line is dropped after a time that is drawn anew, and begun again: 150 times.
+/// The kiosk's line is dropped after a time that is drawn anew, and begun again: 150 times, and on
+/// a machine that has much else to do until enough of them got far enough.
 #[tokio::test]
 async fn a_line_that_is_dropped_at_any_moment_loses_nothing() {
     let broker = Broker::start();
     let shop = Shop::new();
     let collector = collector(&broker, &shop, 1);
     let mut random = fastrand::Rng::with_seed(20_261_126);
-    for n in 0..150 {
+    let mut n = 0;
+    while n < 150 || (n < 1_500 && collector.figures().borrow().batches <= 30) {
         shop.put(random.u64(1..30));
         let kiosk = kiosk(&broker, &shop, broker.port);
         sleep(Duration::from_micros(random.u64(0..60_000))).await;
         if n % 10 == 9 {
             kiosk.stop().await;
         }
+        n += 1;
     }
     // It was dropped early and late: before anything went, and between an event and its answer.
     let (figures, waiting) = (*collector.figures().borrow(), shop.catalog.outbox().unwrap().waiting);
-    println!("150 lines dropped: {figures:?}, {waiting} of {} wait", shop.made());
+    println!("{n} lines dropped: {figures:?}, {waiting} of {} wait", shop.made());
     assert!(figures.batches > 30 && figures.repeated > 0, "{figures:?}");
     let kiosk = kiosk(&broker, &shop, broker.port);
     shop.settles().await;
@@ -217,15 +220,17 @@ async fn a_kiosk_that_is_killed_at_any_moment_loses_nothing_that_it_put_in() {
     let shop = Shop::new();
     let collector = collector(&broker, &shop, 1);
     let mut random = fastrand::Rng::with_seed(99);
-    for _ in 0..60 {
+    let mut n = 0;
+    while n < 60 || (n < 600 && collector.figures().borrow().batches <= 20) {
         let mut child = Child::kiosk(&broker, &shop);
         child.says("begun");
         sleep(Duration::from_micros(random.u64(0..70_000))).await;
         child.kill();
+        n += 1;
     }
     let figures = *collector.figures().borrow();
     let last = shop.last_place();
-    println!("60 kiosks killed: {figures:?} of {last}");
+    println!("{n} kiosks killed: {figures:?} of {last}");
     assert!(figures.batches > 20 && figures.new < last, "{figures:?}");
     let kiosk = kiosk(&broker, &shop, broker.port);
     until("the outbox is empty", || shop.catalog.outbox().unwrap().waiting == 0).await;
