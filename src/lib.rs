@@ -21,7 +21,7 @@
 //! | [`sync`] | head office over MQTT: messages, signatures, packing, the connection; orders to the store's program |
 //! | [`web`] | what other programs of the store reach over HTTP: sales of its point of sale |
 //! | [`view`] | the screen: Slint adapters, one a page |
-//! | [`office`] | head office's side: keys, what is published, what kiosks tell |
+//! | [`office`] | head office's side: keys, what is published, what kiosks tell, into PostgreSQL too |
 //! | [`app`] | the turn as a pure state machine, and the loop that runs it |
 //!
 //! `main.rs` turns arguments into settings and an exit code. The worker binaries

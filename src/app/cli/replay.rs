@@ -18,10 +18,10 @@ pub struct Replay {
     #[arg(long, value_name = "PERCENT", default_value_t = 85.0, value_parser = percent)]
     pub min_honest: f64,
     /// Milliseconds within which 95 of 100 turns must be answered here.
-    #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     pub max_p95_ms: u32,
     /// Points of 100 by which each of these may fall below those of the catalog before.
-    #[arg(long, value_name = "POINTS", default_value_t = 5.0, value_parser = percent)]
+    #[arg(long, value_name = "POINTS", default_value_t = 2.0, value_parser = percent)]
     pub max_fall: f64,
     /// How many times as long as with the catalog before 95 of 100 turns may take.
     #[arg(long, value_name = "TIMES", default_value_t = 3.0, value_parser = super::rollout::times)]

@@ -268,8 +268,9 @@ impl Database {
 
 /// The version of the tables; 0: there are none.
 async fn version(client: &Client) -> Result<i32, PostgresError> {
-    let there = client.query_one("SELECT to_regclass('aisle.about') IS NOT NULL", &[]).await?;
-    if !there.get::<_, bool>(0) {
+    // Not `to_regclass`: it may answer from what this connection saw before it waited for the lock.
+    let there = "SELECT FROM pg_tables WHERE schemaname = 'aisle' AND tablename = 'about'";
+    if client.query_opt(there, &[]).await?.is_none() {
         return Ok(0);
     }
     Ok(client.query_one("SELECT version FROM aisle.about", &[]).await?.get(0))

@@ -123,9 +123,9 @@ pub fn against(figures: &Figures, before: Option<&Figures>, limits: &Limits) -> 
             against.push(format!("{name} {now:.1} % is below {least} % ({option})"));
             continue;
         }
-        let comparable = before.filter(|before| match part {
-            Part::Turns => before.written == figures.written,
-            Part::Names | Part::Honest => before.by_meaning == figures.by_meaning,
+        let comparable = before.filter(|before| {
+            before.by_meaning == figures.by_meaning
+                && (part != Part::Turns || before.written == figures.written)
         });
         let Some(was) = comparable.and_then(|before| before.share(part).percent()) else { continue };
         // One case of few is no trend.
