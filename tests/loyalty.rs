@@ -43,6 +43,11 @@ const YES: (u32, u32) = (287, 1159);
 /// "For you" and "Forget me now", below the greeting.
 const SUGGESTIONS: (u32, u32) = (378, 1120);
 const FORGET: (u32, u32) = (652, 1120);
+/// The key of the 1 beside its digit, and the disc over a greeting beside its tick.
+const KEY: (u32, u32) = (250, 830);
+const DISC: (u32, u32) = (540, 730);
+const WHITE: [u8; 3] = [255; 3];
+const BRAND: [u8; 3] = [0x0f, 0x5c, 0x4a];
 
 /// Head office with customers: a history, and what one of them is called.
 fn head_office(broker: &Broker) -> Kiosk {
@@ -280,21 +285,26 @@ impl Screen {
         self.display.settled();
     }
 
-    /// Holds the card to the scanner.
-    fn scan(&self, number: &str) {
+    /// Waits until a place has this colour, however slow the machine is.
+    fn turns(&self, (x, y): (u32, u32), colour: [u8; 3], what: &str) {
+        self.wait_for(|picture| picture.get_pixel(x, y).0 == colour, what);
+    }
+
+    /// Holds the card to the scanner, once a number is asked for: then a key stands at `key`.
+    fn scan(&self, key: (u32, u32), number: &str) {
+        self.turns(key, WHITE, "the keys");
         self.display.type_text(&format!("{number}\n"), 2);
-        std::thread::sleep(Duration::from_secs(1));
     }
 
     /// Types it on the portrait screen, and that it is complete.
     fn type_number(&self, number: &str) {
+        self.turns(KEY, WHITE, "the keys");
         let key = |at: u32| self.display.tap(296 + 244 * (at % 3), 855 + 113 * (at / 3));
         number.chars().filter_map(|digit| digit.to_digit(10)).for_each(|digit| match digit {
             0 => key(10),
             digit => key(digit - 1),
         });
         key(11);
-        std::thread::sleep(Duration::from_secs(1));
     }
 }
 
@@ -312,7 +322,8 @@ fn a_customer_is_known_while_they_are_there_and_nowhere_afterwards() {
     display.looks_like("consent", 0.0, 1.0);
     screen.tap(YES);
     display.looks_like("consent-number", 0.0, 1.0);
-    screen.scan(NUMBER);
+    screen.scan(KEY, NUMBER);
+    screen.turns(DISC, BRAND, "the greeting");
     display.looks_like("consent-known", 0.0, 1.0);
     screen.tap(SUGGESTIONS);
     display.looks_like("for-you-known", 0.0, 1.0);
@@ -326,6 +337,7 @@ fn a_customer_is_known_while_they_are_there_and_nowhere_afterwards() {
     // Known once more, by the keys of the screen, and forgotten by "Forget me now".
     screen.tap(YES);
     screen.type_number(NUMBER);
+    screen.turns(DISC, BRAND, "the greeting");
     display.looks_like("consent-known", 0.0, 1.0);
     screen.tap(FORGET);
     display.looks_like("consent", 0.0, 1.0);
@@ -349,6 +361,8 @@ fn who_is_not_known_or_not_answered_is_told_so_on_a_wide_screen() {
     let screen = window(&broker, Display::new(1280, 800), "");
     let display = &screen.display;
     let (heart, card, yes, again) = ((947, 38), (1150, 106), (440, 517), (440, 505));
+    // A key, the button of another try, the disc over a greeting.
+    let (key, button, disc) = ((830, 260), (300, 497), (640, 250));
     screen.tap((640, 500));
     screen.tap(heart);
     display.looks_like("for-you-card", 0.0, 1.0);
@@ -357,25 +371,28 @@ fn who_is_not_known_or_not_answered_is_told_so_on_a_wide_screen() {
     screen.tap(yes);
     display.looks_like("consent-number", 0.0, 1.0);
     // Nobody answers at head office.
-    screen.scan(NUMBER);
-    display.looks_like("consent-checking", 0.0, 1.0);
+    screen.scan(key, NUMBER);
     screen.wait_for_log("nobody answered in time");
+    screen.turns(button, WHITE, "that nobody answers");
     display.looks_like("consent-unavailable", 0.0, 1.0);
     // Without a connection nothing waits for one.
     broker.kill();
     screen.wait_for_log("no connection to head office");
     screen.tap(again);
-    screen.scan(NUMBER);
+    screen.scan(key, NUMBER);
     screen.wait_for_log("there is no connection");
+    screen.turns(button, WHITE, "that there is no line");
     display.looks_like("consent-unavailable", 0.0, 1.0);
     broker.restart();
     screen.wait_for_logs("head office answers", 2, PATIENCE);
     let answering = Answering::start(&office);
     screen.tap(again);
-    screen.scan("99999999");
+    screen.scan(key, "99999999");
+    screen.turns(button, WHITE, "that nobody has it");
     display.looks_like("consent-unknown", 0.0, 1.0);
     screen.tap(again);
-    screen.scan(NUMBER);
+    screen.scan(key, NUMBER);
+    screen.turns(disc, BRAND, "the greeting");
     display.looks_like("consent-known", 0.0, 1.0);
     assert!(answering.stop().contains("known=1 unknown=1 passed_over=0"));
     assert!(!screen.log().contains("99999999"), "{}", screen.log());
