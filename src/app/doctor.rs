@@ -79,6 +79,7 @@ pub fn standing(folders: &Folders, settings: &Settings) -> Vec<Check> {
     checks.push(head_office(&folders.data, settings));
     checks.push(orders(settings));
     checks.push(pos::check(&folders.data, settings));
+    checks.push(cards(settings));
     checks.extend(sound());
     checks
 }
@@ -213,6 +214,19 @@ fn orders(settings: &Settings) -> Check {
             Check::good(NAME, "nobody takes any (orders.webhook); lists are shown at the counter")
         }
         Ok(None) => Check::good(NAME, "head office is told of them"),
+    }
+}
+
+fn cards(settings: &Settings) -> Check {
+    const NAME: &str = "customer cards";
+    match (settings.loyalty.enabled, settings.sync.broker.is_empty()) {
+        (false, _) => Check::good(NAME, "are not asked for (loyalty.enabled)"),
+        (true, false) => Check::good(NAME, "head office is asked, if the shopper agrees"),
+        (true, true) => Check::warning(
+            NAME,
+            "nobody can be asked about them",
+            "name head office's broker in sync.broker, or set loyalty.enabled = false",
+        ),
     }
 }
 

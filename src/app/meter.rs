@@ -351,6 +351,7 @@ mod tests {
         let waiting = catalog.waiting_events(Lane::Telemetry, 0, 10, 1 << 20).unwrap();
         assert_eq!(waiting.len(), 2, "what was counted is not counted again");
     }
+
     #[test]
     fn without_room_what_has_weight_is_kept_and_the_rest_is_counted() {
         let folder = tempfile::tempdir().unwrap();
