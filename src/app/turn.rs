@@ -13,6 +13,7 @@ use crate::dialog::prompt::{self, Segment};
 use crate::dialog::reply::{Reply, guess, joined, reply};
 use crate::dialog::rules::{Certainty, Understanding, gathered, reconsidered, understand};
 use crate::dialog::tool::{Constraints, Missing, Refusal, Subject, Tool};
+use crate::dialog::words::words;
 use crate::domain::Currency;
 use crate::domain::turn::Tier;
 use std::collections::VecDeque;
@@ -395,7 +396,7 @@ impl Turn {
                 .understanding
                 .as_ref()
                 .is_some_and(|u| u.certainty == Certainty::Unsure && u.tier == Tier::Rules)
-            && (findings.no_match || self.is_long());
+            && (findings.no_match || (self.is_long() && !self.is_called(&findings)));
         if doubtful {
             self.fallback = Some(findings);
             return if self.aids.model {
@@ -448,6 +449,14 @@ impl Turn {
     /// in it is chance.
     fn is_long(&self) -> bool {
         self.words.split_whitespace().count() > SHORT
+    }
+
+    /// True where all that was said is in the name of something that was found: somebody read
+    /// it out, however long it is.
+    fn is_called(&self, findings: &Findings) -> bool {
+        let said = words(&self.words);
+        let names = findings.found.iter().map(|found| words(&found.product.label()));
+        names.into_iter().any(|name| said.iter().all(|word| name.contains(word)))
     }
 
     /// What the rules already read as required; the model names a product only.

@@ -32,6 +32,22 @@ fn the_model_is_asked_only_for_what_rules_and_catalog_leave() {
 }
 
 #[test]
+fn a_long_name_that_is_read_out_is_no_story() {
+    let name = "Hydrelle Sports Drink Blue Raspberry 500 ml";
+    let found = |tool: Tool, title: &str| {
+        let product = serde_json::from_value(serde_json::json!({"sku": "A", "title": title})).unwrap();
+        let found = vec![Found::new(product, "")];
+        Event::Found(Box::new(Findings { found, ..Findings::none(tool, Currency::Usd) }))
+    };
+    for (title, is_called) in [(name, true), ("Clearfell Still Spring Water 500 ml", false)] {
+        let mut turn = Turn::new(Context::default(), Currency::Usd, MODEL);
+        let Command::LookUp(tool) = drive(&mut turn, Event::Words(name.into())) else { panic!() };
+        let next = drive(&mut turn, found(tool, title));
+        assert_eq!(matches!(next, Command::Answer(_)), is_called, "{title}: {next:?}");
+    }
+}
+
+#[test]
 fn without_a_model_the_answer_is_honest() {
     let mut turn = Turn::new(Context::default(), Currency::Usd, Aids { model: false, ..MODEL });
     let Command::LookUp(tool) = drive(&mut turn, Event::Words(STORY.into())) else { panic!() };
