@@ -57,7 +57,7 @@ impl State {
 
     /// It is written down, or is not.
     pub(super) fn placed(&mut self, number: Option<String>) -> Vec<Command> {
-        if number.is_none() { self.to_the_counter() } else { Vec::new() }
+        if number.is_none() { self.send_to_counter() } else { Vec::new() }
     }
 
     /// Somebody has it.
@@ -83,11 +83,11 @@ impl State {
     /// Who waited long enough shows the list at the counter. The number may come still.
     pub(super) fn await_taking(&mut self) -> Vec<Command> {
         let waited = self.sent_at.is_some_and(|since| self.now.saturating_sub(since) >= WAIT);
-        if waited { self.to_the_counter() } else { Vec::new() }
+        if waited { self.send_to_counter() } else { Vec::new() }
     }
 
     /// Nobody has it as far as is known: the shopper brings it.
-    fn to_the_counter(&mut self) -> Vec<Command> {
+    fn send_to_counter(&mut self) -> Vec<Command> {
         self.sent_at = None;
         self.screen.list.sent = Some(Sent::Counter);
         self.tell_of_order("Please show this at the counter.".into())

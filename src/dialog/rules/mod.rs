@@ -203,8 +203,9 @@ fn sure(
     let reading = order::read(menu, &clause.words());
     let is_order = is_order(&reading, sentence);
     // What no menu knows may be a slip, or something from a shelf.
+    let is_all = is_order && reading.leftover.is_empty();
     if !reading.lines.is_empty()
-        && !(is_order && reading.leftover.is_empty())
+        && !is_all
         && let Some(tool) = mixed_order(clause, sentence, menu, context)
     {
         return Some(tool);

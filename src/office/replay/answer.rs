@@ -123,7 +123,7 @@ fn listed<T: AsRef<str>>(all: impl IntoIterator<Item = T>) -> String {
     let all: Vec<String> = all.into_iter().map(|one| one.as_ref().to_owned()).collect();
     match all.as_slice() {
         [] => "nothing".to_owned(),
-        [few @ .., last] if few.len() < 5 => [few, &[last.clone()]].concat().join(", "),
+        [few @ .., last] if few.len() < 5 => [few, std::slice::from_ref(last)].concat().join(", "),
         many => format!("{} and {} more", many[..4].join(", "), many.len() - 4),
     }
 }
