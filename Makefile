@@ -19,6 +19,8 @@ PACKAGES := build-essential cmake clang libclang-dev pkg-config libasound2-dev \
             libespeak-ng1 espeak-ng-data ca-certificates \
             libfontconfig-dev libxkbcommon-dev libinput-dev libudev-dev libgbm-dev \
             libx11-6 libx11-xcb1 libxcursor1 libxi6 libxrandr2 libxkbcommon-x11-0 libegl1 libgl1
+# What the demo needs besides: a broker for head office, and certificates for it.
+DEMO_PACKAGES := mosquitto openssl
 # What the tests need besides: a display without a monitor, a pointer and keys for it, a
 # sound card without a loudspeaker, a broker, a database server.
 TEST_PACKAGES := xvfb xdotool pulseaudio pulseaudio-utils libasound2-plugins mosquitto postgresql
@@ -31,6 +33,7 @@ help:
 
 # $(WANTED) is what is looked for; `make test` looks for more.
 WANTED := $(PACKAGES)
+demo: WANTED := $(PACKAGES) $(DEMO_PACKAGES)
 test test-full bench-screen bench-sync bench-fleet: WANTED := $(PACKAGES) $(TEST_PACKAGES)
 
 packages:
@@ -80,6 +83,10 @@ demo: models
 	if command -v aplay >/dev/null && aplay -l >/dev/null 2>&1; then
 	  $(AISLE) ask "where can I find gluten free pasta" --play >/dev/null || true
 	fi
+	echo
+	echo "Head office, its broker and a kiosk on this machine:"
+	AISLE="$(AISLE)" firmware-config/mosquitto/demo.sh
+	echo
 	echo "Ask it yourself:  $(AISLE) ask \"do you have oat milk\""
 	if [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ]; then
 	  echo "The kiosk's window opens; close it to end."
