@@ -8,6 +8,7 @@
 //! ```
 
 use super::filing;
+use super::running::Running;
 use super::status;
 use crate::store::{Filed, Office, OfficeBatch};
 use crate::sync::mqtt::{self, Arrival, Inbox, Link, Message, Order, Told};
@@ -20,7 +21,6 @@ use std::thread;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TryRecvError};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 /// Messages that may wait to be written down; more are held back by the broker.
 const JOBS: usize = 64;
@@ -65,32 +65,8 @@ pub struct Figures {
     pub failed: u64,
 }
 
-/// The handle. Dropped, the collector stops where it is.
-pub struct Collector {
-    task: JoinHandle<()>,
-    stop: watch::Sender<bool>,
-    figures: watch::Receiver<Figures>,
-}
-
-impl Collector {
-    /// What it did so far, now and later.
-    #[must_use]
-    pub fn figures(&self) -> watch::Receiver<Figures> {
-        self.figures.clone()
-    }
-
-    /// Writes down and acknowledges what came, and stops.
-    pub async fn stop(mut self) {
-        self.stop.send_replace(true);
-        let _ = (&mut self.task).await;
-    }
-}
-
-impl Drop for Collector {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
+/// A collector. Stopped, it writes down and acknowledges what came.
+pub type Collector = Running<Figures>;
 
 /// Begins to collect, in the runtime that this is called in.
 ///
@@ -111,7 +87,7 @@ pub fn start(options: Options) -> Collector {
     let thread = Thread { tenant: tenant.clone(), office, watching, counted: counted.clone() };
     thread::spawn(move || thread.run(asked, &acks));
     let task = tokio::spawn(run(link, inbox, tenant, jobs, answers, stopped, counted));
-    Collector { task, stop, figures }
+    Running { task, stop, figures }
 }
 
 /// A message to be written down.

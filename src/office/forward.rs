@@ -9,6 +9,7 @@
 
 use super::files;
 use super::postgres::{Address, Brought, Database, PostgresError};
+use super::running::Running;
 use crate::store::{Office, StoreError, UnsentEvent};
 use crate::sync::topics::Name;
 use std::fs::File;
@@ -16,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 /// Events that one transaction brings at most.
@@ -71,32 +72,9 @@ pub struct Figures {
     pub aside: u64,
 }
 
-/// The handle. Dropped, it stops where it is: what is not told to be there is brought again.
-pub struct Forwarder {
-    task: JoinHandle<()>,
-    stop: watch::Sender<bool>,
-    figures: watch::Receiver<Figures>,
-}
-
-impl Forwarder {
-    /// What it did so far, now and later.
-    #[must_use]
-    pub fn figures(&self) -> watch::Receiver<Figures> {
-        self.figures.clone()
-    }
-
-    /// Ends with the transaction under way.
-    pub async fn stop(mut self) {
-        self.stop.send_replace(true);
-        let _ = (&mut self.task).await;
-    }
-}
-
-impl Drop for Forwarder {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
+/// Who brings it. Stopped, it ends the transaction under way; what is not told to be there is brought
+/// again.
+pub type Forwarder = Running<Figures>;
 
 /// Begins to bring, in the runtime that this is called in.
 #[must_use]
@@ -104,7 +82,7 @@ pub fn start(options: Options) -> Forwarder {
     let (stop, stopped) = watch::channel(false);
     let (counted, figures) = watch::channel(Figures::default());
     let task = tokio::spawn(Task { options, stopped, counted }.run());
-    Forwarder { task, stop, figures }
+    Running { task, stop, figures }
 }
 
 struct Task {

@@ -12,6 +12,7 @@ mod question;
 
 pub use answering::{Customers, NamesError};
 
+use super::running::Running;
 use crate::sync::loyalty::PATIENCE;
 use crate::sync::mqtt::{self, Inbox, Link, Message, Order, Told};
 use crate::sync::topics::{Line, Name, office_filter};
@@ -22,7 +23,6 @@ use std::thread;
 use std::time::Instant;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 /// Questions that may wait to be looked up, and answers that may wait to be sent.
 const WAITING: usize = 64;
@@ -54,32 +54,8 @@ pub struct Figures {
     pub failed: u64,
 }
 
-/// The handle. Dropped, it stops where it is.
-pub struct Answerer {
-    task: JoinHandle<()>,
-    stop: watch::Sender<bool>,
-    figures: watch::Receiver<Figures>,
-}
-
-impl Answerer {
-    /// What it did so far, now and later.
-    #[must_use]
-    pub fn figures(&self) -> watch::Receiver<Figures> {
-        self.figures.clone()
-    }
-
-    /// Stops; who asked just now asks again.
-    pub async fn stop(mut self) {
-        self.stop.send_replace(true);
-        let _ = (&mut self.task).await;
-    }
-}
-
-impl Drop for Answerer {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
+/// Who answers. Stopped, it leaves who asked just now to ask again.
+pub type Answerer = Running<Figures>;
 
 /// Begins to answer, in the runtime that this is called in.
 ///
@@ -99,7 +75,7 @@ pub fn start(options: Options) -> Answerer {
     thread::spawn(move || look_up(&customers, asked, &answer, &counts));
     let desk = Desk { tenant, pace: Pace::default(), ask, counted };
     let task = tokio::spawn(run(desk, link, inbox, answers, stopped));
-    Answerer { task, stop, figures }
+    Running { task, stop, figures }
 }
 
 async fn run(

@@ -17,6 +17,7 @@
 //! commands  what is asked of each kiosk    judge     whether a bundle does well at some
 //! rollout   first to some kiosks, then to all
 //! loyalty   who a customer is, answered to the kiosk that asks with their consent
+//! running   the handle of those that run in the background
 //! ```
 
 pub mod bundle;
@@ -36,6 +37,7 @@ pub mod postgres;
 pub mod publish;
 pub mod replay;
 pub mod rollout;
+pub mod running;
 pub mod shelf;
 pub mod status;
 pub mod table;
