@@ -2,7 +2,8 @@
 //! each import. In WAL mode readers and the one writer do not wait for each
 //! other, across threads and across programs.
 
-use super::{StoreError, filters, schema};
+use super::schema::{self, Schema};
+use super::{StoreError, filters};
 use rusqlite::{Connection, OpenFlags, Transaction};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -128,6 +129,23 @@ pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
     conn.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
     conn.query_row(&format!("PRAGMA journal_size_limit = {LOG_BYTES}"), [], |_| Ok(())).map_err(sql)?;
     Ok(conn)
+}
+
+/// The database `file` of a folder, to be written; both are made if need be.
+///
+/// # Errors
+/// The folder or file cannot be used, is damaged, foreign or newer.
+pub(super) fn database(
+    folder: &Path,
+    file: &str,
+    schema: &Schema,
+) -> Result<(PathBuf, Connection), StoreError> {
+    std::fs::create_dir_all(folder)
+        .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
+    let path = folder.join(file);
+    let mut conn = writer(&path)?;
+    schema.prepare(&mut conn, &path)?;
+    Ok((path, conn))
 }
 
 /// Gives back what a transaction that failed has put into the log: it would lie there, on a disk

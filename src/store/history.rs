@@ -2,7 +2,7 @@
 //! import replaces all of it. A product that a customer bought twice on one day stands there once.
 
 use super::StoreError;
-use super::connections::writer;
+use super::connections::database;
 use super::schema::Schema;
 use crate::domain::{Private, Sku};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -57,15 +57,7 @@ impl History {
     /// # Errors
     /// The folder or file cannot be used, is damaged, foreign or newer.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder)
-            .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
-        let path = folder.join(FILE);
-        let open = || {
-            let mut conn = writer(&path)?;
-            SCHEMA.prepare(&mut conn, &path)?;
-            Ok(conn)
-        };
-        let conn = open().map_err(StoreError::in_history)?;
+        let (path, conn) = database(folder, FILE, &SCHEMA).map_err(StoreError::in_history)?;
         Ok(Self { path, conn: Mutex::new(conn) })
     }
 

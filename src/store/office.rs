@@ -4,7 +4,7 @@
 
 use super::StoreError;
 use super::alerts::moment;
-use super::connections::writer;
+use super::connections::database;
 use super::schema::Schema;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
@@ -164,15 +164,7 @@ impl Office {
     /// # Errors
     /// The folder or file cannot be used, is damaged, foreign or newer.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder)
-            .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
-        let path = folder.join(FILE);
-        let open = || {
-            let mut conn = writer(&path)?;
-            SCHEMA.prepare(&mut conn, &path)?;
-            Ok(conn)
-        };
-        let conn = open().map_err(StoreError::in_office)?;
+        let (path, conn) = database(folder, FILE, &SCHEMA).map_err(StoreError::in_office)?;
         Ok(Self { path, conn: Mutex::new(conn) })
     }
 
