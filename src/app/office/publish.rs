@@ -61,7 +61,7 @@ pub(super) fn run(
         let (state, version) = if same { (State::Already, newest) } else { (State::WouldBe, newest + 1) };
         let tried = if same { None } else { Some(try_it(&imported, &shelf)?) };
         let went = Went { version, ..Went::default() };
-        return tell(arguments, state, &draft, left_out, went, tried.as_ref());
+        return Ended { arguments, state, draft: &draft, left_out, went, tried: tried.as_ref() }.tell();
     }
     // What is missing is said before the long work.
     let connection = place.connection("office")?;
@@ -75,13 +75,15 @@ pub(super) fn run(
     let same = newest.map(|newest| newest.manifest.version);
     if let Some(version) = same.filter(|_| shelf.is_done(&ring.chain()) && !arguments.again) {
         let went = Went { version, ..Went::default() };
-        return tell(arguments, State::Already, &draft, left_out, went, None);
+        let state = State::Already;
+        return Ended { arguments, state, draft: &draft, left_out, went, tried: None }.tell();
     }
     // What is written down already was tried before that.
     let tried = if same.is_none() { Some(try_it(&imported, &shelf)?) } else { None };
     drop(imported);
     if tried.as_ref().is_some_and(|tried| !tried.against.is_empty()) {
-        return tell(arguments, State::Refused, &draft, left_out, Went::default(), tried.as_ref());
+        let (state, went) = (State::Refused, Went::default());
+        return Ended { arguments, state, draft: &draft, left_out, went, tried: tried.as_ref() }.tell();
     }
     let told = draft.clone();
     let new =
@@ -96,7 +98,7 @@ pub(super) fn run(
     };
     let went = super::block_on(async { Ok(publish::publish(connection, what).await?) })?;
     let state = if same == Some(went.version) { State::Again } else { State::Published };
-    tell(arguments, state, &told, left_out, went, tried.as_ref())
+    Ended { arguments, state, draft: &told, left_out, went, tried: tried.as_ref() }.tell()
 }
 
 /// Publishes the key lists alone; what to print.
@@ -171,26 +173,102 @@ enum State {
     WouldBe,
 }
 
-/// Says what came of it; with what the program ends.
-fn tell(
-    arguments: &Publish,
+/// A publishing as it ended.
+struct Ended<'a> {
+    arguments: &'a Publish,
     state: State,
-    draft: &Draft,
+    draft: &'a Draft,
     left_out: u64,
     went: Went,
-    tried: Option<&Tried>,
-) -> Result<ExitCode> {
-    let text = if arguments.json {
-        format!("{}\n", object(arguments, state, draft, left_out, went, tried))
-    } else {
-        tried.map_or_else(String::new, lines) + &said(arguments, state, draft, left_out, went)
-    };
-    super::print(&text)?;
-    let Some(tried) = tried.filter(|tried| !tried.against.is_empty()) else { return Ok(ExitCode::SUCCESS) };
-    let verb = if state == State::WouldBe { "would not be" } else { "is not" };
-    let (group, why) = (&arguments.group, tried.against.join("; "));
-    writeln!(io::stderr(), "aisle: the catalog {verb} published to {group}: {why}")?;
-    Ok(ExitCode::FAILURE)
+    tried: Option<&'a Tried>,
+}
+
+impl Ended<'_> {
+    /// Says what came of it; with what the program ends.
+    fn tell(&self) -> Result<ExitCode> {
+        let text = if self.arguments.json {
+            format!("{}\n", self.object())
+        } else {
+            self.tried.map_or_else(String::new, lines) + &self.said()
+        };
+        super::print(&text)?;
+        let Some(tried) = self.tried.filter(|tried| !tried.against.is_empty()) else {
+            return Ok(ExitCode::SUCCESS);
+        };
+        let verb = if self.state == State::WouldBe { "would not be" } else { "is not" };
+        let (group, why) = (&self.arguments.group, tried.against.join("; "));
+        writeln!(io::stderr(), "aisle: the catalog {verb} published to {group}: {why}")?;
+        Ok(ExitCode::FAILURE)
+    }
+
+    /// For people.
+    fn said(&self) -> String {
+        let Self { arguments, state, draft, left_out, went, .. } = self;
+        let (version, group) = (went.version, &arguments.group);
+        let first = match state {
+            State::Refused => return String::new(),
+            State::Published => format!("Version {version} is published to {group}"),
+            State::Again => format!("Version {version} is now wholly published to {group}"),
+            State::Already => {
+                return format!("This is already published to {group}, as version {version}.\n");
+            }
+            State::WouldBe => format!("This would be version {version} of {group}"),
+        };
+        let differing = draft.differing;
+        let staged = if arguments.staged { "; kiosks wait for a command" } else { "" };
+        let delta = draft.delta_bytes().map_or_else(String::new, |bytes| format!(", the delta {bytes}"));
+        let mut text = format!(
+            "{first}{staged}: {} products; {} changed, {} new, {} gone; {left_out} lines left out.\n\
+             The snapshot has {} bytes{delta}.\n",
+            draft.products(),
+            differing.changed,
+            differing.added,
+            differing.removed,
+            draft.snapshot_bytes(),
+        );
+        if *state != State::WouldBe {
+            text += &format!(
+                "Chunks sent: {}, {} bytes; old ones cleared: {}.\n",
+                went.chunks, went.bytes, went.cleared
+            );
+        }
+        text
+    }
+
+    /// For programs.
+    fn object(&self) -> Value {
+        let Self { arguments, state, draft, left_out, went, tried } = self;
+        let state = match state {
+            State::Refused => "refused",
+            State::Published => "published",
+            State::Again => "completed",
+            State::Already => "already_published",
+            State::WouldBe => "dry_run",
+        };
+        json!({
+            "state": state,
+            "group": arguments.group,
+            "version": went.version,
+            "staged": arguments.staged,
+            "products": draft.products(),
+            "changed": draft.differing.changed,
+            "added": draft.differing.added,
+            "removed": draft.differing.removed,
+            "left_out": left_out,
+            "snapshot_bytes": draft.snapshot_bytes(),
+            "delta_bytes": draft.delta_bytes(),
+            "sent_chunks": went.chunks,
+            "sent_bytes": went.bytes,
+            "cleared_chunks": went.cleared,
+            "replay": tried.map(|Tried { record, before, against }| json!({
+                "figures": record.figures,
+                "skipped": record.skipped,
+                "before": before.as_ref().map(|(version, figures)| json!({"version": version, "figures": figures})),
+                "against": against,
+                "misses": record.misses,
+            })),
+        })
+    }
 }
 
 /// What trying it found, for people.
@@ -221,74 +299,4 @@ fn lines(tried: &Tried) -> String {
         );
     }
     text
-}
-
-fn said(arguments: &Publish, state: State, draft: &Draft, left_out: u64, went: Went) -> String {
-    let (version, group) = (went.version, &arguments.group);
-    let first = match state {
-        State::Refused => return String::new(),
-        State::Published => format!("Version {version} is published to {group}"),
-        State::Again => format!("Version {version} is now wholly published to {group}"),
-        State::Already => return format!("This is already published to {group}, as version {version}.\n"),
-        State::WouldBe => format!("This would be version {version} of {group}"),
-    };
-    let differing = draft.differing;
-    let staged = if arguments.staged { "; kiosks wait for a command" } else { "" };
-    let delta = draft.delta_bytes().map_or_else(String::new, |bytes| format!(", the delta {bytes}"));
-    let mut text = format!(
-        "{first}{staged}: {} products; {} changed, {} new, {} gone; {left_out} lines left out.\n\
-         The snapshot has {} bytes{delta}.\n",
-        draft.products(),
-        differing.changed,
-        differing.added,
-        differing.removed,
-        draft.snapshot_bytes(),
-    );
-    if state != State::WouldBe {
-        text += &format!(
-            "Chunks sent: {}, {} bytes; old ones cleared: {}.\n",
-            went.chunks, went.bytes, went.cleared
-        );
-    }
-    text
-}
-
-fn object(
-    arguments: &Publish,
-    state: State,
-    draft: &Draft,
-    left_out: u64,
-    went: Went,
-    tried: Option<&Tried>,
-) -> Value {
-    let state = match state {
-        State::Refused => "refused",
-        State::Published => "published",
-        State::Again => "completed",
-        State::Already => "already_published",
-        State::WouldBe => "dry_run",
-    };
-    json!({
-        "state": state,
-        "group": arguments.group,
-        "version": went.version,
-        "staged": arguments.staged,
-        "products": draft.products(),
-        "changed": draft.differing.changed,
-        "added": draft.differing.added,
-        "removed": draft.differing.removed,
-        "left_out": left_out,
-        "snapshot_bytes": draft.snapshot_bytes(),
-        "delta_bytes": draft.delta_bytes(),
-        "sent_chunks": went.chunks,
-        "sent_bytes": went.bytes,
-        "cleared_chunks": went.cleared,
-        "replay": tried.map(|Tried { record, before, against }| json!({
-            "figures": record.figures,
-            "skipped": record.skipped,
-            "before": before.as_ref().map(|(version, figures)| json!({"version": version, "figures": figures})),
-            "against": against,
-            "misses": record.misses,
-        })),
-    })
 }
