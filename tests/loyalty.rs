@@ -296,6 +296,14 @@ impl Screen {
         self.display.type_text(&format!("{number}\n"), 2);
     }
 
+    /// By way of the suggestions, where nobody is known yet.
+    fn comes_to_the_question(&self, heart: (u32, u32), card: (u32, u32)) {
+        self.tap(heart);
+        self.display.looks_like("for-you-card", 0.0, 1.0);
+        self.tap(card);
+        self.display.looks_like("consent", 0.0, 1.0);
+    }
+
     /// Types it on the portrait screen, and that it is complete.
     fn type_number(&self, number: &str) {
         self.turns(KEY, WHITE, "the keys");
@@ -316,10 +324,7 @@ fn a_customer_is_known_while_they_are_there_and_nowhere_afterwards() {
     let screen = window(&broker, Display::new(1080, 1920), "");
     let display = &screen.display;
     screen.tap((540, 1200));
-    screen.tap(DOCK_FOR_YOU);
-    display.looks_like("for-you-card", 0.0, 1.0);
-    screen.tap(CARD);
-    display.looks_like("consent", 0.0, 1.0);
+    screen.comes_to_the_question(DOCK_FOR_YOU, CARD);
     screen.tap(YES);
     display.looks_like("consent-number", 0.0, 1.0);
     screen.scan(KEY, NUMBER);
@@ -330,10 +335,7 @@ fn a_customer_is_known_while_they_are_there_and_nowhere_afterwards() {
     screen.tap(START_OVER);
     display.looks_like("attract", 0.0, 0.2);
     screen.tap((540, 1200));
-    screen.tap(DOCK_FOR_YOU);
-    display.looks_like("for-you-card", 0.0, 1.0);
-    screen.tap(CARD);
-    display.looks_like("consent", 0.0, 1.0);
+    screen.comes_to_the_question(DOCK_FOR_YOU, CARD);
     // Known once more, by the keys of the screen, and forgotten by "Forget me now".
     screen.tap(YES);
     screen.type_number(NUMBER);
@@ -364,10 +366,7 @@ fn who_is_not_known_or_not_answered_is_told_so_on_a_wide_screen() {
     // A key, the button of another try, the disc over a greeting.
     let (key, button, disc) = ((830, 260), (300, 497), (640, 250));
     screen.tap((640, 500));
-    screen.tap(heart);
-    display.looks_like("for-you-card", 0.0, 1.0);
-    screen.tap(card);
-    display.looks_like("consent", 0.0, 1.0);
+    screen.comes_to_the_question(heart, card);
     screen.tap(yes);
     display.looks_like("consent-number", 0.0, 1.0);
     // Nobody answers at head office.
