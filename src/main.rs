@@ -105,7 +105,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 return kiosk::run(folders, settings, socket);
             }
             let parts = Parts { hearing: true, speaking: true };
-            let assistant = Arc::new(Assistant::open(&folders, settings.clone(), parts)?);
+            let assistant = Arc::new(Assistant::open_to_run(&folders, settings.clone(), parts)?);
             block_on(async {
                 speech_service::start(&assistant, &settings);
                 let line = line::start(&assistant, &folders, &settings);

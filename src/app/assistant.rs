@@ -10,6 +10,7 @@ use super::meter::{self, Meter};
 use super::mind::Mind;
 use super::mouth::{Mouth, Utterance};
 use super::sessions::{Sessions, Talked};
+use super::shop::Shop;
 use super::turn::{Aids, Answer, Command, Event, Turn};
 use crate::dialog::classifier::{Classifier, Hunch};
 use crate::dialog::context::Context;
@@ -25,12 +26,11 @@ use crate::engines::Engine;
 use crate::models::ModelDir;
 use crate::models::onnx::Runtime;
 use crate::settings::Settings;
-use crate::store::{AlertKind, Catalog, CatalogInfo, Edition, EmbedError, SearchRequest, StoreError};
+use crate::store::{AlertKind, Catalog, CatalogInfo, EmbedError, SearchRequest, StoreError};
 use crate::sync::wire::event::{Alert, Telemetry};
 use crate::voice::echo::Noise;
 use anyhow::{Context as _, Result};
 use jiff::{Timestamp, Zoned};
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -88,35 +88,6 @@ pub struct Assistant {
     sends: AtomicBool,
 }
 
-/// What turns need of the catalog at hand, read again when it has changed.
-pub(super) struct Shop {
-    edition: Edition,
-    pub(super) info: CatalogInfo,
-    pub(super) menu: Menu,
-    /// Names of areas by their signs.
-    areas: BTreeMap<String, String>,
-}
-
-impl Shop {
-    fn read(catalog: &Catalog) -> Result<Self, StoreError> {
-        // First, so that a change in between is noticed later, not missed.
-        let edition = catalog.edition()?;
-        let items = catalog.made_to_order()?;
-        let counters: BTreeSet<String> =
-            items.iter().filter_map(|item| item.category.first().cloned()).collect();
-        let mut goods = Vec::new();
-        for counter in &counters {
-            goods.extend(catalog.in_category(&[counter], COUNTER)?);
-        }
-        let menu = Menu::new(items, catalog.option_groups()?).beside(&goods);
-        let areas = catalog.areas()?.into_iter().map(|area| (area.id, area.name)).collect();
-        Ok(Self { edition, info: catalog.info()?, menu, areas })
-    }
-}
-
-/// Most products of a counter whose names are told from the menu's.
-const COUNTER: usize = 500;
-
 impl Assistant {
     /// Opens what `parts` name. The language model is optional: without its file
     /// the rules answer alone.
@@ -124,8 +95,34 @@ impl Assistant {
     /// # Errors
     /// There is no catalog, or a part's model is missing or damaged.
     pub fn open(folders: &Folders, settings: Settings, parts: Parts) -> Result<Self> {
-        let catalog = searched_by_meaning(Catalog::open(&folders.data)?, &folders.models, &settings);
-        let shop = RwLock::new(Arc::new(Shop::read(&catalog)?));
+        let catalog = Catalog::open(&folders.data)?;
+        let shop = Shop::read(&catalog)?;
+        Self::with(catalog, shop, folders, settings, parts)
+    }
+
+    /// As [`Self::open`], for a kiosk that runs on: without a catalog it answers that it cannot
+    /// look things up, until one is there.
+    ///
+    /// # Errors
+    /// The catalog or a part's model is damaged, or the model is missing.
+    pub fn open_to_run(folders: &Folders, settings: Settings, parts: Parts) -> Result<Self> {
+        let catalog = Catalog::open(&folders.data)?;
+        let shop = match Shop::read(&catalog) {
+            Err(StoreError::Empty) => Shop::default(),
+            read => read?,
+        };
+        Self::with(catalog, shop, folders, settings, parts)
+    }
+
+    fn with(
+        catalog: Catalog,
+        shop: Shop,
+        folders: &Folders,
+        settings: Settings,
+        parts: Parts,
+    ) -> Result<Self> {
+        let catalog = searched_by_meaning(catalog, &folders.models, &settings);
+        let shop = RwLock::new(Arc::new(shop));
         let models = ModelDir::open(&folders.models)?;
         let runtime = (parts.hearing || parts.speaking)
             .then(|| models.ready("onnxruntime").map_err(anyhow::Error::from))
@@ -157,9 +154,10 @@ impl Assistant {
     /// # Errors
     /// The model fails or the catalog cannot be written.
     pub fn embed(&self) -> Result<u64, EmbedError> {
-        if self.catalog.lacking_vectors()? == 0 {
-            return Ok(0);
-        }
+        match self.catalog.lacking_vectors() {
+            Ok(0) | Err(StoreError::Empty) => return Ok(0),
+            lacking => lacking?,
+        };
         self.catalog.embed(&mut |_, _| {})
     }
 
@@ -211,10 +209,16 @@ impl Assistant {
         }
     }
 
-    /// The loaded catalog.
+    /// The loaded catalog; all empty where there is none yet.
     #[must_use]
     pub fn info(&self) -> CatalogInfo {
         self.shop().info.clone()
+    }
+
+    /// Whether there is a catalog.
+    #[must_use]
+    pub fn has_catalog(&self) -> bool {
+        self.shop().is_there()
     }
 
     /// Brings the catalog up to date with the shop's corrections, see
@@ -230,17 +234,10 @@ impl Assistant {
     /// one before in place; the turn's look-up says what is wrong.
     pub(super) fn shop(&self) -> Arc<Shop> {
         let kept = Arc::clone(&self.shop.read().unwrap_or_else(PoisonError::into_inner));
-        match self.catalog.edition() {
-            Ok(edition) if edition != kept.edition => match Shop::read(&self.catalog) {
-                Ok(shop) => {
-                    let shop = Arc::new(shop);
-                    *self.shop.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&shop);
-                    shop
-                }
-                Err(_) => kept,
-            },
-            _ => kept,
-        }
+        let Ok(Some(shop)) = kept.newer(&self.catalog) else { return kept };
+        let shop = Arc::new(shop);
+        *self.shop.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&shop);
+        shop
     }
 
     /// Takes one turn. A spoken reply's `pieces` are passed on as they are made.
@@ -389,7 +386,7 @@ impl Assistant {
             menu: &shop.menu,
             settings: &self.settings,
             guide: &self.guide,
-            areas: &shop.areas,
+            areas: shop.areas(),
             now: &Zoned::now(),
             context,
             sends: self.sends.load(Ordering::Relaxed),

@@ -8,7 +8,7 @@ use super::pos;
 use crate::engines::EngineState;
 use crate::models::{ModelDir, Status, Tier};
 use crate::settings::Settings;
-use crate::store::{Catalog, free};
+use crate::store::{Catalog, StoreError, free};
 use crate::sync::topics::Site;
 use crate::sync::webhook::Webhook;
 use crate::voice::devices::SoundDevices;
@@ -57,7 +57,7 @@ impl Check {
 /// Runs every check.
 pub async fn examine(folders: &Folders, settings: &Settings) -> Vec<Check> {
     let mut checks = standing(folders, settings);
-    if checks.iter().any(|check| check.name == CATALOG && check.health == Health::Good) {
+    if checks.iter().any(|check| check.name == CATALOG && check.health != Health::Fault) {
         checks.extend(engines(folders, settings).await);
     }
     checks
@@ -75,7 +75,7 @@ pub fn standing(folders: &Folders, settings: &Settings) -> Vec<Check> {
             Check::fault("phonemes", error.to_string(), "apt-get install libespeak-ng1 espeak-ng-data")
         }
     });
-    checks.push(catalog(&folders.data));
+    checks.push(catalog(&folders.data, settings));
     checks.push(head_office(&folders.data, settings));
     checks.push(orders(settings));
     checks.push(pos::check(&folders.data, settings));
@@ -159,7 +159,7 @@ fn workers() -> Vec<Check> {
         .collect()
 }
 
-fn catalog(data: &Path) -> Check {
+fn catalog(data: &Path, settings: &Settings) -> Check {
     let advice = "aisle catalog import FILE (the demo store: firmware-config/demo-store/catalog.jsonl)";
     let info = Catalog::open(data).and_then(|catalog| {
         catalog.check()?;
@@ -170,6 +170,11 @@ fn catalog(data: &Path) -> Check {
             let as_of = info.as_of.unwrap_or_else(|| "an unknown time".into());
             Check::good(CATALOG, format!("{}: {} products as of {as_of}", info.name, info.products))
         }
+        Err(StoreError::Empty) if !settings.sync.broker.is_empty() => Check::warning(
+            CATALOG,
+            "none yet",
+            "let the kiosk run: head office's comes over the line (aisle office status shows it there)",
+        ),
         Err(error) => Check::fault(CATALOG, error.to_string(), advice),
     }
 }
@@ -248,7 +253,7 @@ fn sound() -> Vec<Check> {
 
 async fn engines(folders: &Folders, settings: &Settings) -> Vec<Check> {
     let parts = Parts { hearing: true, speaking: true };
-    let assistant = match Assistant::open(folders, settings.clone(), parts) {
+    let assistant = match Assistant::open_to_run(folders, settings.clone(), parts) {
         Ok(assistant) => assistant,
         Err(error) => return vec![Check::fault("engines", error.to_string(), "mend the faults above first")],
     };

@@ -31,6 +31,7 @@ pub mod reports;
 pub mod search;
 pub mod service;
 mod sessions;
+mod shop;
 pub mod speech_service;
 pub mod talk;
 pub mod turn;

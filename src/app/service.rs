@@ -46,6 +46,9 @@ pub async fn run(
         tracing::info!("engines are warm");
     });
     tokio::spawn(embed_all(Arc::clone(&assistant)));
+    if !assistant.has_catalog() {
+        tracing::error!("there is no catalog yet: import one, or wait for head office's");
+    }
     tracing::info!(products = assistant.info().products, socket = %socket.display(), "answering turns");
     notify(&[NotifyState::Ready]);
     let every = sd_notify::watchdog_enabled().map_or(Duration::from_secs(10), |limit| limit / 2);
@@ -127,6 +130,10 @@ async fn embed_all(assistant: Arc<Assistant>) {
 }
 
 async fn beat(assistant: &Assistant) -> Result<()> {
+    if !tokio::task::block_in_place(|| assistant.has_catalog()) {
+        // Turns say so, and a restart brings none.
+        return Ok(());
+    }
     let request = Request {
         id: None,
         input: Input::Text("where is the milk".into()),

@@ -24,7 +24,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 const FILE: &str = "catalog.db";
 
 /// Which catalog is loaded.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct CatalogVersion {
     /// Grows by one with every import.
     pub number: i64,
@@ -40,7 +40,7 @@ impl CatalogVersion {
 }
 
 /// What is loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CatalogInfo {
     pub name: String,
     pub currency: Currency,

@@ -50,7 +50,7 @@ fn main() {
         let started = Instant::now();
         let screen = Screen::start(kiosk, display, "", &[]);
         first.push(started.elapsed().as_millis() as u64);
-        screen.wait_for_log("the catalog is open");
+        screen.wait_for_log("the assistant is there");
         catalog.push(started.elapsed().as_millis() as u64);
         screen.wait_for_log("engines are warm");
         voice.push(started.elapsed().as_millis() as u64);

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -30,6 +30,13 @@ impl Running {
         // What is ignored stays ignored by who takes its place.
         command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(own.get_program()).args(own.get_args());
         command.env_remove("XDG_CONFIG_HOME");
+        Self::begin(kiosk, command)
+    }
+
+    /// One whose watchdog hears it at `socket`, every half second.
+    pub fn start_watched(kiosk: &Kiosk, socket: &Path) -> Self {
+        let mut command = kiosk.command();
+        command.env("NOTIFY_SOCKET", socket).env("WATCHDOG_USEC", "1000000");
         Self::begin(kiosk, command)
     }
 

@@ -19,7 +19,7 @@ use crate::app::talk::trace::Trace;
 use crate::app::{line, service, speech_service};
 use crate::domain::turn::OrderLine;
 use crate::settings::Settings;
-use crate::store::Edition;
+use crate::store::{Edition, StoreError};
 use crate::sync::wire::event::{Dissatisfaction, Telemetry};
 use crate::view::feedback::{Reason, Thumb};
 use crate::view::maintenance;
@@ -170,7 +170,7 @@ pub(super) async fn run(
                 Ok(assistant) => {
                     failing = None;
                     let assistant = Arc::new(assistant);
-                    tracing::info!(ms = started.elapsed().as_millis(), "the catalog is open");
+                    tracing::info!(ms = started.elapsed().as_millis(), "the assistant is there");
                     if let Some(asked) = asked.take() {
                         desk.begin(&assistant, asked);
                         speech_service::start(&assistant, &desk.settings);
@@ -275,12 +275,12 @@ impl Desk {
         tokio::spawn(async move {
             let assistant = spawn_blocking(move || {
                 let whole = Parts { hearing: true, speaking: true };
-                Assistant::open(&folders, (*settings).clone(), whole).or_else(|error| {
+                Assistant::open_to_run(&folders, (*settings).clone(), whole).or_else(|error| {
                     // Touch works without any model.
                     let mut settings = (*settings).clone();
                     settings.llm.enabled = false;
                     let bare = Parts { hearing: false, speaking: false };
-                    let assistant = Assistant::open(&folders, settings, bare)?;
+                    let assistant = Assistant::open_to_run(&folders, settings, bare)?;
                     tracing::warn!(error = format!("{error:#}"), "the kiosk works by touch alone");
                     Ok(assistant)
                 })
@@ -366,8 +366,8 @@ impl Desk {
     fn has_changed(&self, known: &mut Option<Edition>) -> bool {
         let Some(hands) = &self.hands else { return false };
         let now = tokio::task::block_in_place(|| hands.assistant.catalog().edition()).ok();
-        let changed = now.is_some() && known.is_some() && *known != now;
-        if now.is_some() {
+        let changed = now.is_some() && *known != now;
+        if changed {
             *known = now;
         }
         changed
@@ -431,6 +431,8 @@ impl Desk {
                 spawn_blocking(move || {
                     let event = match hands.welcome(voice, sound, cards) {
                         Ok(welcome) => Event::Welcomed(Box::new(welcome)),
+                        // Said when it was found out.
+                        Err(StoreError::Empty) => Event::CatalogFailed,
                         Err(error) => {
                             tracing::error!(%error, "the catalog cannot be read");
                             Event::CatalogFailed

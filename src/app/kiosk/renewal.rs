@@ -19,7 +19,7 @@ impl State {
     /// Asks for all that is shown, or that back leads to, anew.
     pub(super) fn renew(&mut self) -> Vec<Command> {
         if self.welcome.is_none() {
-            return Vec::new();
+            return vec![Command::Welcome];
         }
         let Some(visit) = self.under_way() else { return vec![Command::Welcome] };
         let mut skus: BTreeSet<Sku> = self.goods.goods.iter().map(|good| good.card.sku.clone()).collect();

@@ -229,6 +229,7 @@ fn without_a_catalog_the_screen_says_so_until_it_is_there() {
     kiosk.event(Event::CatalogFailed);
     assert_eq!(kiosk.state.screen.outage.outage, Outage::Catalog);
     assert_eq!(kiosk.touch(Touch::Retried), [Command::OpenCatalog]);
+    assert_eq!(kiosk.event(Event::CatalogChanged), [Command::Welcome], "the first one came by itself");
     kiosk.touch(Touch::StaffCalled);
     let told = Some(Notice::Said("Ask at the desk.".into()));
     assert_eq!(kiosk.state.screen.chrome.notice, told, "a call that cannot be made is not promised");
