@@ -105,6 +105,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 return kiosk::run(folders, settings, socket);
             }
             let parts = Parts { hearing: true, speaking: true };
+            mirror::mend(&folders, &settings)?;
             let assistant = Arc::new(Assistant::open_to_run(&folders, settings.clone(), parts)?);
             block_on(async {
                 speech_service::start(&assistant, &settings);

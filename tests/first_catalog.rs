@@ -1,5 +1,5 @@
-//! A kiosk that has no catalog: it waits, says so, and is served by head office's over the line,
-//! without anybody who comes to it.
+//! A kiosk that has no catalog, or whose catalog is damaged: it waits, says so, and is served by
+//! head office's over the line, without anybody who comes to it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -17,12 +17,13 @@ mod running;
 
 use aisle::store::Catalog;
 use broker::Broker;
-use common::Kiosk;
+use common::{Kiosk, text};
 use desk::UNTRIED;
 use line::until;
 use running::Running;
 use serde_json::Value;
 use std::fs;
+use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -98,4 +99,41 @@ async fn a_kiosk_without_a_catalog_waits_for_the_first_one() {
     running.is_there().await;
     is_served(&running, &wiped).await;
     running.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_catalog_is_put_aside_and_comes_anew() {
+    let broker = Broker::start();
+    let (office, kiosk) = (desk::office(&broker), Kiosk::empty());
+    desk::join(&kiosk, &broker, &office, "");
+    publish(&office);
+    let running = Running::start(&kiosk);
+    running.is_there().await;
+    is_served(&running, &kiosk).await;
+    running.stop();
+    let corrected = kiosk.run(&["catalog", "correct", "FR-1", "--stock", "2"]);
+    assert!(corrected.status.success(), "{}", text(&corrected.stderr));
+
+    // As a dying disk does it: the header stands, pages behind it are junk.
+    let path = kiosk.data.path().join("catalog.db");
+    let mut file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let size = file.metadata().unwrap().len();
+    file.seek(SeekFrom::Start(4096)).unwrap();
+    file.write_all(&vec![0x5A; usize::try_from(size).unwrap() - 4096]).unwrap();
+    drop(file);
+    let running = Running::start(&kiosk);
+    running.is_there().await;
+    is_served(&running, &kiosk).await;
+    assert_eq!(running.ask("do you have ruby dragonfruit")["cards"][0]["stock"], 2, "the shop's own count");
+    assert!(kiosk.data.path().join("catalog.db.damaged").is_file());
+    running.stop();
+
+    // Without head office nobody would bring another: a person decides.
+    fs::write(&path, [0x5A; 8192]).unwrap();
+    fs::remove_file(kiosk.data.path().join("aisle.toml")).unwrap();
+    let refused =
+        kiosk.command().args(["run", "--headless", "--socket"]).arg(kiosk.data.path().join("s")).output();
+    let refused = refused.unwrap();
+    assert!(!refused.status.success());
+    assert!(text(&refused.stderr).contains("aisle catalog import FILE"), "{}", text(&refused.stderr));
 }

@@ -1,4 +1,4 @@
-//! Filling and writing out the mirrored catalog at a terminal, with progress.
+//! Filling, mending and writing out the mirrored catalog; at a terminal, with progress.
 //! What an import decides is `store`'s; here it is only asked for and told.
 
 use super::cli::Import;
@@ -8,7 +8,7 @@ use super::pictures;
 use crate::domain::Cents;
 use crate::feeds::{self, Mapping, native};
 use crate::settings::Settings;
-use crate::store::{Catalog, Header, ImportLimits, Record};
+use crate::store::{Catalog, Header, ImportLimits, Record, StoreError};
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, BufWriter, Write};
@@ -71,6 +71,22 @@ pub fn import(arguments: &Import, folders: &Folders, settings: &Settings) -> Res
         text += &embed_all(&searched_by_meaning(catalog, &folders.models, settings));
     }
     Ok(text)
+}
+
+/// Reads a kiosk's catalog for damage before it runs on. Where head office brings another, a
+/// damaged one is put aside: the kiosk then waits for that, and nobody need come to it.
+///
+/// # Errors
+/// The folder or a file cannot be used, or it is damaged and no head office is set.
+pub fn mend(folders: &Folders, settings: &Settings) -> Result<(), StoreError> {
+    if settings.sync.broker.is_empty() {
+        return Ok(());
+    }
+    if let (_, Some(aside)) = Catalog::open_or_rebuild(&folders.data)? {
+        let aside = aside.display();
+        tracing::error!("the catalog was damaged and is kept as {aside}; head office's comes anew");
+    }
+    Ok(())
 }
 
 /// Makes the vectors that products lack; returns the summary.
