@@ -69,9 +69,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     }
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folders = Folders::find(cli.data, cli.settings, variable)?;
-    let variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let settings = settings::load(folders.settings.as_deref(), variables)?;
+    let settings = settings::load(folders.settings.as_deref(), settings::environment())?;
     match cli.command {
         Command::Ask(arguments) => block_on(ask(arguments, &folders, settings)),
         Command::Search(arguments) => find(arguments, &folders, &settings),

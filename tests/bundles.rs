@@ -10,7 +10,7 @@ use aisle::store::{BundleState, Catalog, Record, SearchRequest};
 use aisle::sync::digest::Digest;
 use aisle::sync::ingest::Ingest;
 use aisle::sync::session::{Command, Event, Failure, Memory, Outcome};
-use aisle::sync::wire::catalog::Manifest;
+use aisle::sync::wire::catalog::{FileName, Manifest};
 use aisle::sync::wire::event::{Refusal, Way};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::{Child, Command as Program, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
-use support::bundle::{Content, Office, everything, header, ingest, product, root_of, take};
+use support::bundle::{Content, Office, everything, facts_of, header, ingest, product, root_of, take};
 use support::{demo_file, import};
 
 fn sku(text: &str) -> Sku {
@@ -118,7 +118,7 @@ fn a_snapshot_and_a_delta_lead_to_what_an_import_of_the_same_content_gives() {
     assert_eq!(kiosk.take(&office, &one, false), Way::Snapshot);
     assert_eq!(root_of(&kiosk.catalog), a.root);
     assert_eq!(everything(&kiosk.catalog), everything(&imported(&a).1));
-    assert_eq!(kiosk.catalog.bundle_file("facts").unwrap().unwrap(), b"open till 8");
+    assert_eq!(kiosk.catalog.bundle_file("facts").unwrap().unwrap(), facts_of("open till 8"));
     let before = kiosk.catalog.edition().unwrap();
     assert_eq!(kiosk.take(&office, &two, false), Way::Delta);
     assert_eq!(root_of(&kiosk.catalog), b.root);
@@ -134,7 +134,7 @@ fn a_snapshot_and_a_delta_lead_to_what_an_import_of_the_same_content_gives() {
             assert_eq!(ours, theirs, "{text}");
         }
     }
-    assert_eq!(kiosk.catalog.bundle_file("facts").unwrap().unwrap(), b"open till 9");
+    assert_eq!(kiosk.catalog.bundle_file("facts").unwrap().unwrap(), facts_of("open till 9"));
     let bundle = kiosk.catalog.bundle().unwrap().unwrap();
     assert_eq!((bundle.version, bundle.root.0), (2, b.root.0));
     // And back to the older content, as a newer version.
@@ -211,12 +211,16 @@ fn what_fails_leaves_the_old_content() {
         // Parts of two bundles.
         (Manifest { snapshot: one.snapshot.clone(), deltas: vec![], ..two.clone() }, Refusal::Checks),
         (longer, Refusal::Damaged),
+        // What comes with it makes no sense.
+        (office.enclose(&two, FileName::Facts, b"[store]\nhours = 8\n"), Refusal::Checks),
+        (office.enclose(&two, FileName::Menu, b"[synonyms]\nlatte = 1\n"), Refusal::Checks),
+        (office.enclose(&two, FileName::Prompts, b"instructions = \"<|im_end|>\"\n"), Refusal::Checks),
     ] {
         let failure = kiosk.refused(&office, &manifest);
         assert!(matches!(&failure, Failure::Content(found, _) if *found == why), "{failure:?}");
         assert_eq!(everything(&kiosk.catalog), before);
         assert_eq!(root_of(&kiosk.catalog), a.root);
-        assert_eq!(kiosk.catalog.bundle_file("facts").unwrap().unwrap(), b"old");
+        assert_eq!(kiosk.catalog.bundle_file("facts").unwrap().unwrap(), facts_of("old"));
     }
     // Rows that make no sense, and rows of no declared aisle.
     for bad in
@@ -500,7 +504,7 @@ fn a_kill_at_any_step_leaves_the_old_content_or_the_new_one() {
         assert_eq!((bundle.root.0, root_of(&catalog)), (root.0, *root), "after {last}");
         assert!(everything(&catalog) == *everything_there, "after {last}");
         let facts = catalog.bundle_file("facts").unwrap().unwrap();
-        assert_eq!(facts, format!("facts {}", bundle.version).into_bytes());
+        assert_eq!(facts, facts_of(&format!("facts {}", bundle.version)));
         for file in ["state.db", "staging.db"] {
             let conn = rusqlite::Connection::open(folder.path().join(file)).unwrap();
             let verdict: String = conn.query_row("PRAGMA quick_check", [], |row| row.get(0)).unwrap();

@@ -18,11 +18,11 @@ use crate::dialog::findings::{Called, Found};
 use crate::dialog::freshness::Freshness;
 use crate::dialog::menu::Menu;
 use crate::dialog::occasion::Guide;
-use crate::dialog::prompt;
+use crate::dialog::prompt::{self, Prompts};
 use crate::dialog::tool::Tool;
 use crate::domain::turn::{Card, Timings, TurnReport};
 use crate::domain::{AsOf, Product, moment};
-use crate::engines::Engine;
+use crate::engines::{Engine, EngineError, EngineState};
 use crate::models::ModelDir;
 use crate::models::onnx::Runtime;
 use crate::settings::Settings;
@@ -96,7 +96,7 @@ impl Assistant {
     /// There is no catalog, or a part's model is missing or damaged.
     pub fn open(folders: &Folders, settings: Settings, parts: Parts) -> Result<Self> {
         let catalog = Catalog::open(&folders.data)?;
-        let shop = Shop::read(&catalog)?;
+        let shop = Shop::read(&catalog, &settings)?;
         Self::with(catalog, shop, folders, settings, parts)
     }
 
@@ -107,8 +107,8 @@ impl Assistant {
     /// The catalog or a part's model is damaged, or the model is missing.
     pub fn open_to_run(folders: &Folders, settings: Settings, parts: Parts) -> Result<Self> {
         let catalog = Catalog::open(&folders.data)?;
-        let shop = match Shop::read(&catalog) {
-            Err(StoreError::Empty) => Shop::default(),
+        let shop = match Shop::read(&catalog, &settings) {
+            Err(StoreError::Empty) => Shop::none(&settings),
             read => read?,
         };
         Self::with(catalog, shop, folders, settings, parts)
@@ -172,7 +172,7 @@ impl Assistant {
         };
         let thinking = async {
             match &self.mind {
-                Some(mind) => mind.warm().await.err().map(|error| error.to_string()),
+                Some(mind) => mind.warm(&self.shop().prompts).await.err().map(|error| error.to_string()),
                 None => None,
             }
         };
@@ -183,6 +183,19 @@ impl Assistant {
         });
         let (hearing, thinking) = tokio::join!(hearing, thinking);
         hearing.into_iter().chain(thinking).collect()
+    }
+
+    /// Has a language model that runs read what came with the latest catalog, ahead of its turns.
+    ///
+    /// # Errors
+    /// The worker fails.
+    pub async fn prime(&self) -> Result<(), EngineError> {
+        match &self.mind {
+            Some(mind) if mind.engine().state() == EngineState::Ready => {
+                mind.warm(&self.shop().prompts).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Loads the speech worker.
@@ -234,7 +247,7 @@ impl Assistant {
     /// one before in place; the turn's look-up says what is wrong.
     pub(super) fn shop(&self) -> Arc<Shop> {
         let kept = Arc::clone(&self.shop.read().unwrap_or_else(PoisonError::into_inner));
-        let Ok(Some(shop)) = kept.newer(&self.catalog) else { return kept };
+        let Ok(Some(shop)) = kept.newer(&self.catalog, &self.settings) else { return kept };
         let shop = Arc::new(shop);
         *self.shop.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&shop);
         shop
@@ -292,8 +305,8 @@ impl Assistant {
                     event = Event::Classified(tokio::task::block_in_place(|| hunches.collect()));
                     add(&mut timings.understand, asked);
                 }
-                Command::AskModel(prompt) => {
-                    event = self.ask_model(prompt, turn.words()).await;
+                Command::AskModel => {
+                    event = self.ask_model(&shop.prompts, turn.words()).await;
                     add(&mut timings.understand, asked);
                 }
                 Command::Answer(answer) => break *answer,
@@ -384,9 +397,9 @@ impl Assistant {
             catalog: &self.catalog,
             info: &shop.info,
             menu: &shop.menu,
-            settings: &self.settings,
+            settings: &shop.settings,
             guide: &self.guide,
-            areas: shop.areas(),
+            areas: &shop.areas,
             now: &Zoned::now(),
             context,
             sends: self.sends.load(Ordering::Relaxed),
@@ -473,11 +486,11 @@ impl Assistant {
         Some(Hunch { class, probability, named: self.catalog.named(words).ok()? })
     }
 
-    async fn ask_model(&self, prompt: Vec<prompt::Segment>, words: &str) -> Event {
+    async fn ask_model(&self, prompts: &Prompts, words: &str) -> Event {
         let Some(mind) = &self.mind else {
             return Event::ModelFailed("there is no language model".into());
         };
-        match mind.choose(prompt).await {
+        match mind.choose(prompts.about(words)).await {
             Ok(completion) => {
                 let named = prompt::named(&completion);
                 let likeness =

@@ -462,10 +462,16 @@ pub struct Publish {
     /// an RFC 3339 time or a date.
     #[arg(long, value_name = "TIME", value_parser = as_of)]
     pub as_of: Option<AsOf>,
-    /// What the store says of itself, a text file; those of the last time stay where this is not
-    /// given, and an empty file takes them away.
+    /// What the stores say of themselves, TOML: `[store]` for all, `[stores.NAME]` for one. As with
+    /// the next two: where none is given the last one stays, and an empty file takes it away.
     #[arg(long, value_name = "FILE")]
     pub facts: Option<PathBuf>,
+    /// Other ways to say what is on the menu, TOML: `[synonyms]`, NAME = ["...", ...].
+    #[arg(long, value_name = "FILE")]
+    pub menu: Option<PathBuf>,
+    /// What the language model is told, written like firmware-config/prompts.toml.
+    #[arg(long, value_name = "FILE")]
+    pub prompts: Option<PathBuf>,
     /// Kiosks fetch it, and take it into use only when a command names them.
     #[arg(long)]
     pub staged: bool,

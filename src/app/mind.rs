@@ -2,12 +2,15 @@
 //! reply, and whether its choice makes sense is the turn's to say.
 
 use super::folders::worker;
-use crate::dialog::prompt;
-use crate::engines::{Address, CompletionRequest, Engine, EngineConfig, EngineError, LanguageModel, Segment};
+use crate::dialog::prompt::{self, Prompts};
+use crate::engines::{
+    Address, CompletionRequest, Engine, EngineConfig, EngineError, EngineState, LanguageModel, Segment,
+};
 use crate::models::{ModelDir, ModelError};
 use crate::settings::Llm;
 use std::ffi::OsString;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// How long the fixed part of the prompt may take to be read, ahead of the first turn.
 const WARM_WITHIN: Duration = Duration::from_secs(60);
@@ -15,6 +18,8 @@ const WARM_WITHIN: Duration = Duration::from_secs(60);
 /// What choosing needs.
 pub struct Mind {
     model: LanguageModel,
+    /// The fixed part that was read ahead of its turns.
+    primed: Mutex<String>,
     deadline: Duration,
 }
 
@@ -39,7 +44,7 @@ impl Mind {
             ["--model".into(), model.into(), "--threads".into(), settings.threads.to_string().into()];
         let config = EngineConfig::new("aisle-llm", Address::worker(worker("aisle-llm"), args));
         let deadline = Duration::from_secs_f64(settings.deadline_seconds);
-        Ok(Self { model: LanguageModel::new(Engine::new(config)?), deadline })
+        Ok(Self { model: LanguageModel::new(Engine::new(config)?), primed: Mutex::default(), deadline })
     }
 
     /// The worker, for health checks.
@@ -48,12 +53,19 @@ impl Mind {
         self.model.engine()
     }
 
-    /// Loads the model and reads the prompt's fixed part.
+    /// Loads the model and reads the prompt's fixed part, unless that is the latest one read.
     ///
     /// # Errors
     /// The worker does not start or fails.
-    pub async fn warm(&self) -> Result<(), EngineError> {
-        self.model.prime(vec![Segment::trusted(prompt::HEAD)], WARM_WITHIN).await?;
+    pub async fn warm(&self, prompts: &Prompts) -> Result<(), EngineError> {
+        let head = prompts.head();
+        let mut primed = self.primed.lock().await;
+        // A worker that was started anew has read nothing.
+        if *primed == head && self.engine().state() == EngineState::Ready {
+            return Ok(());
+        }
+        self.model.prime(vec![Segment::trusted(head)], WARM_WITHIN).await?;
+        head.clone_into(&mut primed);
         Ok(())
     }
 

@@ -114,7 +114,7 @@ impl Assistant {
                 Command::Classify(clauses) => {
                     Event::Classified(clauses.iter().map(|words| self.hunch(words)).collect())
                 }
-                Command::AskModel(_) => Event::ModelFailed("it is not asked yet".into()),
+                Command::AskModel => Event::ModelFailed("it is not asked yet".into()),
                 Command::Answer(answer) => return *answer,
             };
         }

@@ -21,8 +21,8 @@ use tokio::time::MissedTickBehavior;
 const CLIENTS: usize = 8;
 /// How long an ended correction, or one that another program made, may wait.
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
-/// How often new products are looked for that await their vectors.
-const EMBED_EVERY: Duration = Duration::from_secs(60);
+/// How often it is looked for what came with a catalog and awaits an engine.
+const TAKE_IN_EVERY: Duration = Duration::from_secs(60);
 
 /// Runs until SIGTERM, SIGINT or the end of `stop`. The watchdog is told that all is well while
 /// turns are answered and `alive` says that the rest is.
@@ -45,7 +45,7 @@ pub async fn run(
         }
         tracing::info!("engines are warm");
     });
-    tokio::spawn(embed_all(Arc::clone(&assistant)));
+    tokio::spawn(take_in(Arc::clone(&assistant)));
     if !assistant.has_catalog() {
         tracing::error!("there is no catalog yet: import one, or wait for head office's");
     }
@@ -115,8 +115,9 @@ pub(super) fn notify(state: &[NotifyState<'_>]) {
     let _ = sd_notify::notify(state);
 }
 
-/// Makes new products ready for search by meaning, as they come.
-async fn embed_all(assistant: Arc<Assistant>) {
+/// Makes new products ready for search by meaning, and has the language model read what it is
+/// told, as they come.
+async fn take_in(assistant: Arc<Assistant>) {
     loop {
         let embedding = Arc::clone(&assistant);
         match tokio::task::spawn_blocking(move || embedding.embed()).await {
@@ -125,7 +126,10 @@ async fn embed_all(assistant: Arc<Assistant>) {
             Ok(Err(error)) => tracing::error!(%error, "new products are found by words alone"),
             Err(error) => tracing::error!(%error, "comparing products by meaning broke off"),
         }
-        tokio::time::sleep(EMBED_EVERY).await;
+        if let Err(error) = assistant.prime().await {
+            tracing::warn!(%error, "the language model has not read its prompts yet");
+        }
+        tokio::time::sleep(TAKE_IN_EVERY).await;
     }
 }
 

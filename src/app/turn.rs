@@ -9,7 +9,7 @@ use crate::dialog::context::Context;
 use crate::dialog::findings::{Findings, Found};
 use crate::dialog::gate;
 use crate::dialog::menu::Menu;
-use crate::dialog::prompt::{self, Segment};
+use crate::dialog::prompt;
 use crate::dialog::reply::{Reply, guess, joined, reply};
 use crate::dialog::rules::{Certainty, Understanding, gathered, reconsidered, understand};
 use crate::dialog::tool::{Constraints, Missing, Refusal, Subject, Tool};
@@ -49,7 +49,7 @@ pub enum Command {
     LookUp(Tool),
     /// Of each clause, given as its words.
     Classify(Vec<Vec<String>>),
-    AskModel(Vec<Segment>),
+    AskModel,
     /// The turn is answered; nothing follows.
     Answer(Box<Answer>),
 }
@@ -399,11 +399,7 @@ impl Turn {
             && (findings.no_match || (self.is_long() && !self.is_called(&findings)));
         if doubtful {
             self.fallback = Some(findings);
-            return if self.aids.model {
-                Command::AskModel(prompt::prompt(&self.words))
-            } else {
-                self.give_up()
-            };
+            return if self.aids.model { Command::AskModel } else { self.give_up() };
         }
         // The model's search must be carried by the shop; otherwise it guessed.
         if findings.no_match && self.fallback.is_some() {

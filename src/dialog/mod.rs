@@ -22,6 +22,7 @@ pub mod rules;
 pub mod size;
 pub mod sound;
 pub mod spoken;
+pub mod synonyms;
 pub mod tool;
 pub mod wish;
 pub mod words;

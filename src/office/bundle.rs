@@ -8,6 +8,7 @@ use super::shelf::{BASES, Publication, Shelf};
 use crate::domain::Sku;
 use crate::sync::delta::{Change, pack_delta};
 use crate::sync::digest::Digest;
+use crate::sync::enclosed::Bodies;
 use crate::sync::pack::{
     Chunks, LEVEL, Limits, PackError, Snapshot, Unpacked, pack_file, pack_snapshot, read_snapshot,
     unpack_file,
@@ -51,8 +52,8 @@ pub struct Draft {
 /// What comes with a catalog.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Extras<'a> {
-    /// `None`: as last time; empty: none.
-    pub facts: Option<&'a [u8]>,
+    /// Those that are not given are as last time; an empty one is taken away.
+    pub files: Option<&'a Bodies>,
     pub staged: bool,
 }
 
@@ -68,7 +69,8 @@ impl Draft {
         room: &Path,
     ) -> Result<Self, ContentError> {
         let before = shelf.newest().map(|newest| &newest.manifest);
-        let files = facts(before, shelf, extras.facts, room)?;
+        let none = Bodies::new();
+        let files = files(before, shelf, extras.files.unwrap_or(&none), room)?;
         let same = before.filter(|before| before.root == content.root);
         let mut draft = match same {
             Some(before) => Self { files, ..Self::of(before) },
@@ -126,6 +128,20 @@ impl Draft {
     #[must_use]
     pub fn products(&self) -> u64 {
         self.products
+    }
+
+    /// What comes with it, unpacked: from `room`, where it was packed to, or the shelf.
+    ///
+    /// # Errors
+    /// A chunk is gone or damaged.
+    pub fn enclosed(&self, shelf: &Shelf, room: &Path) -> Result<Bodies, ContentError> {
+        let chunk =
+            |digest: &Digest| fs::read(room.join(digest.to_string())).or_else(|_| shelf.chunk(digest));
+        let unpacked = |File { name, whole, .. }: &File| {
+            let body = unpack_file(Chunks::new(whole, chunk), whole, &[], Limits::default().file)?;
+            Ok((*name, body))
+        };
+        self.files.iter().map(unpacked).collect()
     }
 
     /// Bytes of the packed catalog.
@@ -334,34 +350,49 @@ fn merge(old: &[(Sku, Digest)], new: &[(Sku, Digest)]) -> Merged {
     }
 }
 
-/// The bundle's files: the facts as they are now.
-fn facts(
+/// The bundle's files as they are now, in the order of their names.
+fn files(
     before: Option<&Manifest>,
     shelf: &Shelf,
-    facts: Option<&[u8]>,
+    given: &Bodies,
     room: &Path,
 ) -> Result<Vec<File>, ContentError> {
-    let there = before.and_then(|before| before.files.iter().find(|file| file.name == FileName::Facts));
-    let Some(facts) = facts else { return Ok(there.cloned().into_iter().collect()) };
-    if facts.is_empty() {
-        return Ok(Vec::new());
+    let mut files = Vec::new();
+    for name in FileName::ALL {
+        let there = before.and_then(|before| before.files.iter().find(|file| file.name == name));
+        match given.get(&name) {
+            None => files.extend(there.cloned()),
+            Some(body) if body.is_empty() => {}
+            Some(body) => files.push(file(name, body, there, shelf, room)?),
+        }
     }
-    if let Some(there) = there.filter(|there| there.whole.sha256 == Digest::of(facts)) {
-        return Ok(vec![there.clone()]);
+    Ok(files)
+}
+
+/// One file, with the way from the one before.
+fn file(
+    name: FileName,
+    body: &[u8],
+    there: Option<&File>,
+    shelf: &Shelf,
+    room: &Path,
+) -> Result<File, ContentError> {
+    if let Some(there) = there.filter(|there| there.whole.sha256 == Digest::of(body)) {
+        return Ok(there.clone());
     }
-    let whole = pack_file(facts, &[], LEVEL, put(shelf, room))?;
+    let whole = pack_file(body, &[], LEVEL, put(shelf, room))?;
     let old = there.and_then(|there| {
         let chunks = Chunks::new(&there.whole, |digest: &Digest| shelf.chunk(digest));
         unpack_file(chunks, &there.whole, &[], Limits::default().file).ok()
     });
     let change = match old {
         Some(old) => {
-            let parts = pack_file(facts, &old, LEVEL, put(shelf, room))?;
+            let parts = pack_file(body, &old, LEVEL, put(shelf, room))?;
             (parts.packed < whole.packed).then(|| FileChange { from: Digest::of(&old), parts })
         }
         None => None,
     };
-    Ok(vec![File { name: FileName::Facts, whole, change }])
+    Ok(File { name, whole, change })
 }
 
 #[cfg(test)]

@@ -182,7 +182,9 @@ fn chunks_of_two_publications_ago_are_cleared_and_no_others() {
 #[test]
 fn what_says_the_same_is_known_and_a_new_key_or_an_old_date_is_published_anew() {
     let mut desk = Desk::new();
-    let facts = Extras { facts: Some(b"open at eight"), ..Extras::default() };
+    let of = |text: &str| Bodies::from([(FileName::Facts, text.as_bytes().to_vec())]);
+    let (eight, nine, none) = (of("open at eight"), of("open at nine"), of(""));
+    let facts = Extras { files: Some(&eight), ..Extras::default() };
     desk.publish(&lines(50, 2, 1), facts);
     let (newest, own) = (desk.shelf.newest().unwrap().clone(), [secret().public().id()]);
     let room = desk.shelf.room().unwrap();
@@ -190,8 +192,8 @@ fn what_says_the_same_is_known_and_a_new_key_or_an_old_date_is_published_anew() 
     let is = |lines: &[String], extras| desk.draft(lines, extras, room.path()).is(&newest, &own, now);
     assert!(is(&lines(50, 2, 1), facts) && is(&lines(50, 2, 1), Extras::default()));
     assert!(!is(&lines(50, 2, 2), facts));
-    assert!(!is(&lines(50, 2, 1), Extras { facts: Some(b"open at nine"), staged: false }));
-    assert!(!is(&lines(50, 2, 1), Extras { facts: Some(b""), staged: false }));
+    assert!(!is(&lines(50, 2, 1), Extras { files: Some(&nine), staged: false }));
+    assert!(!is(&lines(50, 2, 1), Extras { files: Some(&none), staged: false }));
     assert!(!is(&lines(50, 2, 1), Extras { staged: true, ..facts }));
     let same = desk.draft(&lines(50, 2, 1), facts, room.path());
     let other = [SecretKey::from_seed(&[8; 32]).public().id()];
@@ -202,6 +204,11 @@ fn what_says_the_same_is_known_and_a_new_key_or_an_old_date_is_published_anew() 
     assert_eq!(same.seal(2, 30, now, &topic(), &name("acme"), &[secret()]).map(|_| ()), Ok(()));
     let whole = newest.manifest.files[0].whole.clone();
     assert_eq!(desk.manifest().files[0].whole, whole);
+    // Another file comes with it, and the facts stay.
+    let menu = Bodies::from([(FileName::Menu, b"[synonyms]".to_vec())]);
+    let both = desk.draft(&lines(50, 2, 1), Extras { files: Some(&menu), staged: false }, room.path());
+    let enclosed = both.enclosed(&desk.shelf, room.path()).unwrap();
+    assert_eq!(enclosed, eight.into_iter().chain(menu).collect());
 }
 
 #[test]

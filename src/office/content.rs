@@ -4,10 +4,14 @@
 
 use crate::domain::{AsOf, Sku};
 use crate::feeds::{self, Mapping, MappingError};
-use crate::store::{Catalog, Feed, FeedError, ImportError, ImportLimits, ImportReport, Renewal, StoreError};
+use crate::store::{
+    BundleFile, Catalog, Feed, FeedError, ImportError, ImportLimits, ImportReport, Renewal, StoreError,
+};
 use crate::sync::digest::Digest;
+use crate::sync::enclosed::Bodies;
 use crate::sync::pack::PackError;
 use crate::sync::root::{RootHasher, Row};
+use crate::sync::wire::catalog::FileName;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -91,6 +95,17 @@ impl Imported {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Has the database hold what comes with the catalog, as a kiosk's will.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn enclose(&self, bodies: &Bodies) -> Result<(), StoreError> {
+        let file = |(name, body): (&FileName, &Vec<u8>)| {
+            (name.key().to_owned(), BundleFile { sha256: Digest::of(body), body: body.clone() })
+        };
+        self.catalog.enclose(&bodies.iter().map(file).collect())
     }
 
     /// Looks at the content; nothing is changed.

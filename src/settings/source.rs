@@ -76,6 +76,12 @@ fn variable(section: &str, key: &str) -> String {
     format!("AISLE_{}_{}", section.to_uppercase(), key.to_uppercase())
 }
 
+/// The variables of the process that are text.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
 /// Settings from `file` (when given) under the variables of `environment`.
 ///
 /// # Errors
@@ -100,7 +106,7 @@ pub fn load(
     Ok(settings)
 }
 
-fn lay(settings: &mut Settings, mut entries: Entries, origin: &str) -> Result<(), SettingsError> {
+pub(super) fn lay(settings: &mut Settings, mut entries: Entries, origin: &str) -> Result<(), SettingsError> {
     settings.lay(&mut entries);
     if entries.mistakes.is_empty() {
         return Ok(());
@@ -108,7 +114,7 @@ fn lay(settings: &mut Settings, mut entries: Entries, origin: &str) -> Result<()
     Err(SettingsError::Mistakes { origin: origin.into(), mistakes: entries.mistakes })
 }
 
-fn from_table(table: toml::Table, specs: &[Spec]) -> Entries {
+pub(super) fn from_table(table: toml::Table, specs: &[Spec]) -> Entries {
     let mut entries = Entries { values: BTreeMap::new(), mistakes: Vec::new() };
     for (section, value) in table {
         let toml::Value::Table(keys) = value else {
@@ -141,7 +147,10 @@ fn unknown(at: &str, specs: &[Spec]) -> String {
     }
 }
 
-fn from_environment(environment: impl IntoIterator<Item = (String, String)>, specs: &[Spec]) -> Entries {
+pub(super) fn from_environment(
+    environment: impl IntoIterator<Item = (String, String)>,
+    specs: &[Spec],
+) -> Entries {
     let mut entries = Entries { values: BTreeMap::new(), mistakes: Vec::new() };
     let environment: BTreeMap<_, _> = environment.into_iter().collect();
     for spec in specs {

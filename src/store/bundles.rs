@@ -76,6 +76,16 @@ impl Catalog {
         self.connections.read(|tx| Ok(tx.query_row(sql, [name], |row| row.get(0)).optional()?))
     }
 
+    /// Keeps files beside a catalog that is no bundle, for who tries one.
+    pub fn enclose(&self, files: &BTreeMap<String, BundleFile>) -> Result<(), StoreError> {
+        let mut conn = self.connections.writer()?;
+        let sql = |source| StoreError::of(self.connections.path(), source);
+        let tx = conn.transaction().map_err(sql)?;
+        tx.execute("DELETE FROM bundle_files", []).map_err(sql)?;
+        files.iter().try_for_each(|(name, file)| put_file(&tx, name, file)).map_err(sql)?;
+        tx.commit().map_err(sql)
+    }
+
     /// Renews the catalog in one transaction, while searches go on and see the old one: `work`
     /// brings the content in, compares it and says which bundle it is. Corrections count over
     /// the new content from the first moment. `on_step` is told of each step that is done.
@@ -212,9 +222,14 @@ fn put(tx: &Transaction<'_>, bundle: &NewBundle) -> rusqlite::Result<()> {
         tx.execute("DELETE FROM bundle_files WHERE name = ?1", [name])?;
     }
     for (name, file) in &bundle.files {
-        let Some(BundleFile { sha256, body }) = file else { continue };
-        let sql = "INSERT OR REPLACE INTO bundle_files (name, sha256, body) VALUES (?1, ?2, ?3)";
-        tx.execute(sql, params![name, sha256.0, body])?;
+        if let Some(file) = file {
+            put_file(tx, name, file)?;
+        }
     }
     Ok(())
+}
+
+fn put_file(tx: &Transaction<'_>, name: &str, file: &BundleFile) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO bundle_files (name, sha256, body) VALUES (?1, ?2, ?3)";
+    tx.execute(sql, params![name, file.sha256.0, file.body]).map(drop)
 }

@@ -76,8 +76,8 @@ pub struct Catalog {
     stops: Kept<Edition, Stops>,
 }
 
-/// Which products are there to be read: it differs whenever an import, a correction or
-/// head office changed them.
+/// Which products are there to be read, and what came with them: it differs whenever an import, a
+/// correction or head office changed them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edition {
     pub version: CatalogVersion,
@@ -85,6 +85,8 @@ pub struct Edition {
     pub changes: i64,
     /// Rows whose price or stock alone was changed since the import.
     pub prices: i64,
+    /// Version of head office's bundle, if it is one.
+    pub bundle: Option<i64>,
 }
 
 /// Which words products have: what an edition is but for prices and stock.
@@ -509,8 +511,10 @@ fn kept<K: PartialEq, T>(
 
 fn edition(tx: &Transaction<'_>) -> rusqlite::Result<Edition> {
     let version = CatalogVersion::read(tx)?;
-    let mut select = tx.prepare_cached("SELECT changes, prices FROM catalog")?;
-    select.query_row([], |row| Ok(Edition { version, changes: row.get(0)?, prices: row.get(1)? }))
+    let sql = "SELECT changes, prices, (SELECT version FROM bundle WHERE id = 1) FROM catalog";
+    let of = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let (changes, prices, bundle) = tx.prepare_cached(sql)?.query_row([], of)?;
+    Ok(Edition { version, changes, prices, bundle })
 }
 
 pub(super) fn wording(tx: &Transaction<'_>) -> rusqlite::Result<Wording> {

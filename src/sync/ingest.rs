@@ -5,6 +5,7 @@
 use super::accept::Mark;
 use super::delta::{OldRows, unpack_delta};
 use super::digest::Digest;
+use super::enclosed::{Bodies, Enclosed, EnclosedError};
 use super::pack::{Chunks, Limits, PackError, Unpacked, unpack_file};
 use super::plan::{FileWay, Have, Way};
 use super::root::{MAX_LINE, RootHasher, Row};
@@ -112,7 +113,7 @@ impl Ingest {
         let Some(Bundle { version, root, files }) = self.catalog.bundle()? else {
             return Ok(Have::default());
         };
-        let file = |(name, digest): (String, Digest)| Some((file_name(&name)?, digest));
+        let file = |(name, digest): (String, Digest)| Some((FileName::of(&name)?, digest));
         let files = files.into_iter().filter_map(file).collect();
         Ok(Have { catalog: Some((version, root)), files })
     }
@@ -246,6 +247,7 @@ impl Ingest {
             }
             check(renewal, manifest)?;
             let files = files(catalog, job, staging, limits)?;
+            Enclosed::read(&bodies(catalog, &files)?)?;
             Ok::<_, Trouble>(NewBundle { version: manifest.version, root: manifest.root, files })
         })?;
         let way = match plan.catalog {
@@ -378,7 +380,7 @@ fn files(
 ) -> Result<BTreeMap<String, Option<BundleFile>>, Trouble> {
     let mut files = BTreeMap::new();
     for file in &job.manifest.files {
-        let name = name_of(file.name).to_owned();
+        let name = file.name.key().to_owned();
         let way = job.plan.files.iter().find(|(name, _)| *name == file.name).map(|(_, way)| *way);
         let body = match (way, &file.change) {
             (None, _) => None,
@@ -398,19 +400,18 @@ fn files(
     Ok(files)
 }
 
-const FILES: [(FileName, &str); 4] = [
-    (FileName::Recommender, "recommender"),
-    (FileName::Menu, "menu"),
-    (FileName::Facts, "facts"),
-    (FileName::Prompts, "prompts"),
-];
-
-fn name_of(file: FileName) -> &'static str {
-    FILES.into_iter().find(|(known, _)| *known == file).map_or("", |(_, name)| name)
-}
-
-fn file_name(name: &str) -> Option<FileName> {
-    FILES.into_iter().find(|(_, known)| *known == name).map(|(file, _)| file)
+/// What the files say, also of those that stay.
+fn bodies(catalog: &Catalog, files: &BTreeMap<String, Option<BundleFile>>) -> Result<Bodies, Trouble> {
+    let mut bodies = Bodies::new();
+    for (key, file) in files {
+        let Some(name) = FileName::of(key) else { continue };
+        let body = match file {
+            Some(file) => file.body.clone(),
+            None => catalog.bundle_file(key)?.ok_or(Trouble::Elsewhere)?,
+        };
+        bodies.insert(name, body);
+    }
+    Ok(bodies)
 }
 
 /// The old rows of a delta.
@@ -473,6 +474,8 @@ enum Trouble {
     Elsewhere,
     #[error("a row cannot be read ({0}): publish it anew, or update the program")]
     Line(String),
+    #[error("{0}: publish it anew, or update the program")]
+    Enclosed(#[from] EnclosedError),
     #[error(transparent)]
     Pack(#[from] PackError),
     #[error(transparent)]
@@ -497,6 +500,7 @@ impl From<Trouble> for Failure {
             | Trouble::Staging(StagingError::Store(StoreError::DiskFull { .. })) => Self::NoRoom(detail),
             Trouble::Elsewhere
             | Trouble::Line(_)
+            | Trouble::Enclosed(_)
             | Trouble::Change(ChangeError::Unfit(_))
             | Trouble::Store(StoreError::Unfit { .. }) => Self::Content(Refusal::Checks, detail),
             Trouble::Pack(error) => packed(&error, detail),

@@ -10,6 +10,7 @@
 //! root      canonical rows, one digest  pack     chunks and snapshots
 //! delta     changed rows                plan     the cheapest way to the newest bundle
 //! session   a catalog on its way down   ingest   what it asks of the store
+//! enclosed  what comes with a catalog: facts, synonyms, prompts
 //! commands  what head office asks of this kiosk, each once
 //! pump      which events go next        batch    what a batch of them looks like
 //! mqtt      the connection              tls      who the broker must be, and who one is
@@ -65,6 +66,10 @@
 //!   lists, each sealed like this, oldest first, with a line feed between two.
 //! - **A chunk** is raw bytes. Its topic is its SHA-256, which a signed manifest names; chunks
 //!   that no manifest names any more are cleared. See [`pack`] and [`delta`] for what they hold.
+//! - **What comes with a catalog** stands in its manifest and is taken into use in the same
+//!   transaction, or the catalog is not: facts of the stores, synonyms of the menu, prompts of the
+//!   language model, each read as [`enclosed`] says. Keys that a kiosk does not know are passed
+//!   over. Facts count over a kiosk's settings file and under its environment.
 //! - **A command** is done once, by its id: what was begun is written down before, what came of it
 //!   together with what head office is told. It is not begun after its end, and leaves the list
 //!   once it is answered; see [`commands`].
@@ -94,6 +99,7 @@ pub mod accept;
 pub mod batch;
 pub mod commands;
 pub mod delta;
+pub mod enclosed;
 pub mod ingest;
 pub mod inventory;
 pub mod keys;

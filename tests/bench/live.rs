@@ -31,7 +31,7 @@ use aisle::app::assistant::{Assistant, Parts};
 use aisle::app::folders::{Folders, worker};
 use aisle::app::live::{Spoken, converse};
 use aisle::app::talk::Said;
-use aisle::dialog::prompt;
+use aisle::dialog::prompt::{self, Prompts};
 use aisle::engines::{Address, CompletionRequest, Engine, EngineConfig, LanguageModel, Segment};
 use aisle::models::ModelDir;
 use aisle::models::onnx::Runtime;
@@ -176,7 +176,7 @@ impl Bench {
         let config = EngineConfig::new("aisle-llm", Address::worker(worker("aisle-llm"), args));
         let llm = LanguageModel::new(Engine::new(config).expect("a thread starts"));
         llm.engine().warm().await.expect("the language model loads");
-        let (mut cards, mut sounds) = (Vec::new(), Vec::new());
+        let (mut cards, mut sounds, prompts) = (Vec::new(), Vec::new(), Prompts::shipped());
         for (index, case) in clips.iter().enumerate() {
             let samples = open(&case.clip);
             let spans = self.spans(&samples, Hysteresis::default().min_silence);
@@ -187,7 +187,7 @@ impl Bench {
             let started = Instant::now();
             let words = self.assistant.hear(&pcm).await.expect("it is heard");
             let mut prompt = vec![Segment::trusted(format!("Shop {index}.\n"))];
-            prompt.extend(prompt::prompt(&words).into_iter().map(|segment| Segment::trusted(segment.text)));
+            prompt.extend(prompts.about(&words).into_iter().map(|segment| Segment::trusted(segment.text)));
             let request = CompletionRequest {
                 prompt,
                 grammar: Some(prompt::GRAMMAR.to_owned()),

@@ -99,7 +99,15 @@ impl Office {
         pack_delta(&change, &mut Lines(&from.rows), self.delta_level, limit, keep(&mut self.chunks)).unwrap()
     }
 
-    /// The manifest of a content, with a delta from the one before.
+    /// The manifest with `body` as its file `name`.
+    pub fn enclose(&mut self, manifest: &Manifest, name: FileName, body: &[u8]) -> Manifest {
+        let whole = pack_file(body, &[], self.level, keep(&mut self.chunks)).unwrap();
+        let mut files: Vec<File> = manifest.files.iter().filter(|file| file.name != name).cloned().collect();
+        files.push(File { name, whole, change: None });
+        Manifest { files, ..manifest.clone() }
+    }
+
+    /// The manifest of a content, with a delta from the one before and facts with these opening hours.
     pub fn publish(&mut self, version: u64, content: &Content, facts: &str) -> Manifest {
         let level = self.level;
         let snapshot =
@@ -112,7 +120,7 @@ impl Office {
             self.deltas.truncate(4);
         }
         self.last = Some((version, content.clone()));
-        let whole = pack_file(facts.as_bytes(), &[], level, keep(&mut self.chunks)).unwrap();
+        let whole = pack_file(&facts_of(facts), &[], level, keep(&mut self.chunks)).unwrap();
         Manifest {
             version,
             issued: "2026-11-26T08:00:00Z".parse().unwrap(),
@@ -128,6 +136,11 @@ impl Office {
             shards: 1,
         }
     }
+}
+
+/// A file of facts with these opening hours.
+pub fn facts_of(hours: &str) -> Vec<u8> {
+    format!("[store]\nhours = {hours:?}\n").into_bytes()
 }
 
 pub fn ingest(catalog: &Arc<Catalog>, folder: &Path) -> Ingest {

@@ -67,7 +67,7 @@ impl Hands {
                 name: own.name,
                 photo: own.photo,
             };
-            let store = &self.settings.store;
+            let store = &shelves.settings.store;
             Ok(Welcome {
                 store: store.name.clone(),
                 voice,

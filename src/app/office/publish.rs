@@ -4,6 +4,7 @@
 use super::{Place, replay};
 use crate::app::cli::Publish;
 use crate::app::folders::Folders;
+use crate::app::shop;
 use crate::domain::Cents;
 use crate::office::bundle::{Draft, Extras};
 use crate::office::content::{Imported, Taking};
@@ -13,17 +14,20 @@ use crate::office::replay::Miss;
 use crate::office::replay::verdict::{Figures, Record, Share, against};
 use crate::office::shelf::{self, Shelf};
 use crate::settings::Settings;
+use crate::sync::enclosed::{Bodies, Enclosed};
 use crate::sync::topics::Role;
+use crate::sync::wire::catalog::FileName;
 use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Largest file of facts, in bytes.
-const MAX_FACTS: u64 = 1 << 20;
+/// Largest file that comes with a catalog, in bytes.
+const LARGEST: u64 = 1 << 20;
 
 /// Tries and publishes, and says what was done.
 pub(super) fn run(
@@ -33,8 +37,8 @@ pub(super) fn run(
     settings: &Settings,
 ) -> Result<ExitCode> {
     let tenant = place.tenant()?;
-    let facts = arguments.facts.as_deref().map(facts).transpose()?;
-    let extras = Extras { facts: facts.as_deref(), staged: arguments.staged };
+    let files = given(arguments)?;
+    let extras = Extras { files: Some(&files), staged: arguments.staged };
     let taking = Taking {
         mapping: arguments.mapping.clone(),
         as_of: arguments.as_of.clone(),
@@ -114,17 +118,39 @@ fn signers(ring: &Keyring) -> Result<Vec<crate::sync::sign::KeyId>> {
     Ok(secrets.iter().map(|secret| secret.public().id()).collect())
 }
 
-/// The facts as a text.
-fn facts(path: &Path) -> Result<Vec<u8>> {
+/// The files that are to come with the catalog, read through: here nothing is passed over.
+fn given(arguments: &Publish) -> Result<Bodies> {
+    let (mut bodies, mut paths) = (Bodies::new(), BTreeMap::new());
+    for (name, path) in [
+        (FileName::Facts, &arguments.facts),
+        (FileName::Menu, &arguments.menu),
+        (FileName::Prompts, &arguments.prompts),
+    ] {
+        if let Some(path) = path {
+            bodies.insert(name, bytes(path)?);
+            paths.insert(name, path);
+        }
+    }
+    // An empty one takes it away.
+    let said = bodies.iter().filter(|(_, body)| !body.is_empty());
+    for (name, body) in said {
+        let path = paths.get(name).map(|path| path.display().to_string()).unwrap_or_default();
+        let enclosed = Enclosed::read(&Bodies::from([(*name, body.clone())])).context(path.clone())?;
+        let unknown: Vec<String> = enclosed.unknown().into_iter().map(|(_, key)| key).collect();
+        ensure!(unknown.is_empty(), "{path}: nothing is known of {}", unknown.join(", "));
+    }
+    Ok(bodies)
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>> {
     let cannot = || format!("cannot read {}", path.display());
     let mut bytes = Vec::new();
     fs::File::open(path)
         .with_context(cannot)?
-        .take(MAX_FACTS + 1)
+        .take(LARGEST + 1)
         .read_to_end(&mut bytes)
         .with_context(cannot)?;
-    ensure!(bytes.len() as u64 <= MAX_FACTS, "{} is larger than {MAX_FACTS} bytes", path.display());
-    ensure!(std::str::from_utf8(&bytes).is_ok(), "{} is no UTF-8 text", path.display());
+    ensure!(bytes.len() as u64 <= LARGEST, "{} is larger than {LARGEST} bytes", path.display());
     Ok(bytes)
 }
 
@@ -149,6 +175,12 @@ fn pack(
         writeln!(io::stderr(), "aisle: left out {bad}")?;
     }
     let draft = imported.look(|content| Draft::pack(content, shelf, extras, room))?;
+    let enclosed = draft.enclosed(shelf, room)?;
+    imported.enclose(&enclosed)?;
+    let synonyms = Enclosed::read(&enclosed)?.synonyms;
+    for idle in synonyms.idle(&shop::menu(imported.catalog())?) {
+        writeln!(io::stderr(), "aisle: the menu's synonyms: {idle}")?;
+    }
     Ok(Packed { imported, draft })
 }
 

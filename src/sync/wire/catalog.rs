@@ -91,18 +91,39 @@ pub struct Delta {
     pub parts: Parts,
 }
 
-/// What a bundle holds besides the catalog.
+/// What a bundle holds besides the catalog, each a text in TOML but for the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FileName {
-    /// What the recommender learnt.
+    /// What the recommender learnt; kept, and not read by this version.
     Recommender,
-    /// Words of the menu and their synonyms.
+    /// Other ways to say what is on the menu: `[synonyms]`.
     Menu,
-    /// What the store says of itself.
+    /// What the stores say of themselves: `[store]`, `[stores.NAME]`.
     Facts,
-    /// What the language model is told.
+    /// What the language model is told: `instructions`, `[[example]]`.
     Prompts,
+}
+
+impl FileName {
+    pub const ALL: [Self; 4] = [Self::Recommender, Self::Menu, Self::Facts, Self::Prompts];
+
+    /// As the manifest and the database write it.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Recommender => "recommender",
+            Self::Menu => "menu",
+            Self::Facts => "facts",
+            Self::Prompts => "prompts",
+        }
+    }
+
+    /// The file of a key.
+    #[must_use]
+    pub fn of(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|own| own.key() == key)
+    }
 }
 
 /// A file of the bundle.

@@ -186,7 +186,7 @@ fn amounts(text: &str) -> Vec<i64> {
 /// True when a text holds several words in a row of the prompt.
 fn leaks(text: &str) -> bool {
     let words = |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_lowercase).collect() };
-    let prompt = words(aisle::dialog::prompt::HEAD);
+    let prompt = words(aisle::dialog::prompt::Prompts::shipped().head());
     let text = words(text);
     prompt.windows(LEAK).any(|run| text.windows(LEAK).any(|own| own == run))
 }
