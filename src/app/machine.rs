@@ -1,5 +1,5 @@
-//! The machine that the kiosk runs on: its disk, memory and heat, and when somebody is called for
-//! one of them. Looks, and changes nothing.
+//! The machine that the kiosk runs on: its disk, memory and heat, when somebody is called for one
+//! of them, and what is set aside of the disk.
 
 use crate::settings::Settings;
 use crate::store::{Room, free};
@@ -22,6 +22,17 @@ pub fn room(data: &Path, settings: &Settings) -> Room {
     Room::new(data, u64::from(settings.machine.low_disk_mb) * MB / 5)
 }
 
+/// Gives up what was set aside of a disk that is full, so that a kiosk can start on it.
+pub fn make_room(data: &Path) {
+    match Room::new(data, 0).give_up() {
+        Ok(true) => {
+            tracing::error!("the disk is full: what was set aside of it is given up, free some space")
+        }
+        Ok(false) => {}
+        Err(error) => tracing::error!("the disk is full, and what was set aside stays: {error}"),
+    }
+}
+
 /// One machine.
 #[derive(Debug, Clone)]
 pub struct Machine {
@@ -42,6 +53,13 @@ impl Machine {
             started: Instant::now(),
             low_disk_mb: settings.machine.low_disk_mb.into(),
             hot_c: i16::try_from(settings.machine.hot_c).unwrap_or(i16::MAX),
+        }
+    }
+
+    /// Sets some of the disk aside for a start when it is full, while there is plenty.
+    pub fn set_aside(&self) {
+        if let Err(error) = Room::new(&self.data, 0).set_aside() {
+            tracing::warn!("none of the disk can be set aside: {error}");
         }
     }
 

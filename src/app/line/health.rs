@@ -1,5 +1,5 @@
 //! Tells head office how the machine is: now and then all of it, at once what somebody must see
-//! to. Looks, and changes nothing.
+//! to. Changes nothing but what is set aside of the disk.
 
 use crate::app::machine::{Alarms, Machine};
 use crate::app::meter::Meter;
@@ -24,6 +24,7 @@ pub(super) async fn watch(machine: Machine, wrong: Wrong, meter: Arc<Meter>, tol
         let (looks, wrong) = (machine.clone(), Arc::clone(&wrong));
         // The disk may hang.
         let look = spawn_blocking(move || {
+            looks.set_aside();
             let health = looks.health();
             let began = wrong.lock().unwrap_or_else(PoisonError::into_inner).look(&looks, &health);
             (health, began)
