@@ -492,7 +492,31 @@ async fn what_a_kiosk_says_is_collected_and_shown() {
     let office = Office::empty();
     set(&office, &broker, broker.port);
     assert!(office.refusal(&["office", "status"]).contains("--office"));
+    // Of what came long ago it lets go.
+    let filed = aisle::store::Office::open(&office.data.path().join("office")).unwrap();
+    let old = |id: u128, days: i64| {
+        let received = Timestamp::now() - jiff::SignedDuration::from_hours(24 * days);
+        let event = aisle::store::OfficeEvent {
+            id: uuid::Uuid::from_u128(id),
+            seq: 1,
+            kind: "searched".into(),
+            made_at: received,
+            body: "{}".into(),
+            effect: aisle::store::Effect::Nothing,
+        };
+        let (store, kiosk, outbox) = ("s042".into(), "k1".into(), uuid::Uuid::nil());
+        let (lane, events) = ("telemetry", vec![event]);
+        let batch = aisle::store::OfficeBatch { store, kiosk, outbox, lane, events };
+        filed.file(&[batch], received).unwrap();
+    };
+    old(1, 500);
+    old(2, 1);
     let collecting = Collecting::start(&office);
+    let deadline = Instant::now() + PATIENCE;
+    while filed.events_of("s042", "k1").unwrap() != [uuid::Uuid::from_u128(2)] {
+        assert!(Instant::now() < deadline, "the old event stays");
+        sleep(Duration::from_millis(50)).await;
+    }
     let name = |text: &str| text.parse::<Name>().unwrap();
     let line = aisle::sync::topics::Line::Status;
     let topic = Topic::Kiosk { store: name("s042"), kiosk: name("k1"), line }.text(&name("acme"));

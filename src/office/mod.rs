@@ -6,6 +6,7 @@
 //! collect   the kiosks' events and statuses into office.db, acknowledged after the commit
 //! filing    batches as they come to rows of office.db
 //! forward   from there into PostgreSQL         postgres  its tables, and the way in
+//! retention lets go of what office.db has held long enough
 //! status    the fleet as a table
 //! table     the fleet as people read it     news      what happens there, as it comes
 //! keyring   the keys that sign, and their lists
@@ -36,6 +37,7 @@ pub mod news;
 pub mod postgres;
 pub mod publish;
 pub mod replay;
+pub mod retention;
 pub mod rollout;
 pub mod running;
 pub mod shelf;

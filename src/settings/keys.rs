@@ -298,6 +298,8 @@ settings! {
         password_file: String = String::new(), Chars(400);
         /// Collectors of this name share what kiosks tell; as for tenant.
         share: String = "collectors".into(), Chars(32);
+        /// Days for which a collector holds what kiosks told, after which it lets go of it, but not before PostgreSQL has it, where that is set; stock is kept.
+        keep_days: u32 = 400, Between(30, 36_500);
         /// File with the address of a PostgreSQL database that gets what kiosks tell as well, such as postgresql://aisle:PASSWORD@db.example.com/aisle; empty: none.
         postgres_file: String = String::new(), Chars(400);
         /// Certificates of those who may vouch for it, a PEM file; "system" trusts whom this machine trusts.

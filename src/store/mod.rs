@@ -45,6 +45,7 @@ mod query;
 mod ranking;
 mod records;
 mod relations;
+mod retention;
 mod room;
 mod rows;
 mod sales;

@@ -7,6 +7,7 @@ use crate::app::broker;
 use crate::office::collect::{self, Collector, Figures, Options};
 use crate::office::forward::{self, Forwarder};
 use crate::office::postgres::Address;
+use crate::office::retention;
 use crate::office::status::{Presence, fleet};
 use crate::office::table::table;
 use crate::store::Office;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 /// How often the fleet is shown again.
@@ -48,10 +50,12 @@ pub(super) fn run(number: u16, postgres: Option<PathBuf>, place: &Place) -> Resu
                 forward::start(forward::Options { office, folder, tenant, address, pauses })
             });
             let filed = Arc::clone(&office);
+            let retention = tokio::spawn(retention::run(Arc::clone(&office), place.settings.keep_days));
             let collector = collect::start(Options { connection, tenant, share, office, watching: None });
-            Collecting { collector, forwarder, office: filed }
+            Collecting { collector, forwarder, retention, office: filed }
         };
         let collecting = serve(begin).await?;
+        collecting.retention.abort();
         let (figures, waiting) = (collecting.collector.figures(), Arc::clone(&collecting.office));
         collecting.collector.stop().await;
         tell(*figures.borrow());
@@ -64,10 +68,11 @@ pub(super) fn run(number: u16, postgres: Option<PathBuf>, place: &Place) -> Resu
     })
 }
 
-/// A collector, and who brings what it filed into PostgreSQL.
+/// A collector, who brings what it filed into PostgreSQL, and who lets go of what is old.
 struct Collecting {
     collector: Collector,
     forwarder: Option<Forwarder>,
+    retention: JoinHandle<()>,
     office: Arc<Office>,
 }
 
