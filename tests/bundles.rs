@@ -284,7 +284,9 @@ fn the_history_of_bundles_is_kept() {
     // A catalog from a file is no bundle: the next one comes whole.
     import(&kiosk.catalog, &demo_file()).unwrap();
     assert_eq!(kiosk.ingest.stored().unwrap().have.catalog, None);
+    assert_eq!(kiosk.catalog.bundle_file("facts").unwrap(), None);
     assert_eq!(kiosk.take(&office, &two, false), Way::Snapshot);
+    assert!(kiosk.catalog.bundle_file("facts").unwrap().is_some());
 }
 
 /// What the shop says: a price, a name, goods that are not sold, one that waits.

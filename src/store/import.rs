@@ -116,6 +116,8 @@ fn import_over(
     let replaced = CatalogVersion::read(&tx).optional().map_err(sql)?;
     let laid = lay_in(&tx, connections.path(), feed, limits, progress, false)?;
     let version = next_version(replaced.as_ref(), feed.digest().to_string());
+    // They belong to the bundle that is not there any more.
+    tx.execute("DELETE FROM bundle_files", []).map_err(sql)?;
     write_header(&tx, &laid.header, laid.kiosk, &version).map_err(sql)?;
     tx.execute_batch(LENGTHS).and_then(|()| tx.execute_batch(BRANDS)).map_err(sql)?;
     // In the same transaction: no shopper sees what the shop has withdrawn.
