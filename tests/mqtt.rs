@@ -14,6 +14,7 @@ use aisle::sync::mqtt::{Login, Message, Options, Order, Problem, Refusal, Sessio
 use aisle::sync::tls::{Roots, Tls};
 use broker::{Authority, Broker, PASSWORD, USER};
 use ends::*;
+use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use tokio::time::Instant;
 use wire::{Fault, Wire};
@@ -36,6 +37,29 @@ async fn a_kiosk_is_online_once_connected_and_offline_once_it_stops() {
     assert_eq!((arrival.payload, arrival.retain), (status(session, false).into(), true));
     late.stop().await;
     nothing_runs().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_behind_is_not_asked_whether_a_certificate_holds() {
+    let mut broker = Broker::start();
+    // As a clock of long ago sees any certificate.
+    let now = Timestamp::now();
+    let tomorrow = now + SignedDuration::from_hours(24);
+    broker.holds_from(tomorrow.into());
+    let tls = broker.tls(KIOSK);
+    let mut behind = End::open(kiosk_options(tls.clone(), broker.port, KIOSK));
+    let why = behind.down().await;
+    assert!(matches!(&why, Problem::NotTrusted { .. }) && why.to_string().contains("clock"), "{why}");
+    behind.stop().await;
+    let told = tls.not_before(tomorrow + SignedDuration::from_secs(1));
+    let mut knows = End::open(kiosk_options(told, broker.port, KIOSK));
+    knows.up().await;
+    knows.stop().await;
+    // A time that is past changes nothing; what was agreed with the broker before counts on.
+    let again = broker.tls(KIOSK).not_before(now);
+    let mut behind = End::open(kiosk_options(again, broker.port, KIOSK));
+    assert!(matches!(behind.down().await, Problem::NotTrusted { .. }));
+    behind.stop().await;
 }
 
 #[tokio::test]

@@ -4,12 +4,15 @@
 //! The cryptography is ring's, named here, so that nothing depends on what another part of
 //! the program has installed for the whole process.
 
+use jiff::Timestamp;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::time_provider::TimeProvider;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use thiserror::Error;
 
 /// Whose word the kiosk takes that the broker is the right one.
@@ -119,9 +122,32 @@ impl Tls {
         Ok(Self(Arc::new(config)))
     }
 
+    /// Whether a certificate holds is asked of the clock, but never of a time before `floor`: a
+    /// machine without a battery begins in 1970, where no certificate holds yet.
+    #[must_use]
+    pub fn not_before(&self, floor: Timestamp) -> Self {
+        let mut config = ClientConfig::clone(&self.0);
+        let floor = u64::try_from(floor.as_second()).unwrap_or(0);
+        config.time_provider =
+            Arc::new(Clock { floor: UnixTime::since_unix_epoch(Duration::from_secs(floor)) });
+        Self(Arc::new(config))
+    }
+
     /// The library's own form.
     pub(crate) fn config(&self) -> Arc<ClientConfig> {
         self.0.clone()
+    }
+}
+
+/// The machine's clock, which is not believed below a time.
+#[derive(Debug)]
+struct Clock {
+    floor: UnixTime,
+}
+
+impl TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::now().max(self.floor))
     }
 }
 

@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 
 /// The user and password that the broker knows, besides certificates.
@@ -35,8 +35,14 @@ impl Authority {
 
     /// Writes `NAME.pem` and `NAME.key` for somebody called `common_name`.
     pub fn certify(&self, folder: &Path, name: &str, common_name: &str) -> Identity {
+        self.certify_from(folder, name, common_name, SystemTime::UNIX_EPOCH)
+    }
+
+    /// The same, which holds from a time on.
+    pub fn certify_from(&self, folder: &Path, name: &str, common_name: &str, from: SystemTime) -> Identity {
         let mut params = CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, common_name);
+        params.not_before = from.into();
         let private = KeyPair::generate().unwrap();
         let signed = params.signed_by(&private, &self.0).unwrap();
         let identity = Identity {
@@ -202,6 +208,13 @@ impl Broker {
             let _ = server.kill();
             let _ = server.wait();
         }
+    }
+
+    /// Begins anew with a certificate that holds from a time on.
+    pub fn holds_from(&mut self, from: SystemTime) {
+        self.authority.certify_from(self.folder.path(), "server", "broker", from);
+        self.kill();
+        self.restart();
     }
 
     /// Starts it again on the same ports.

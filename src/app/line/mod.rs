@@ -144,7 +144,7 @@ fn open(
     anew: &watch::Sender<bool>,
 ) -> Result<Option<Open>, LineError> {
     let sync = &settings.sync;
-    let Some(Setup { connection, site, anchor }) = Setup::read(sync)? else { return Ok(None) };
+    let Some(Setup { mut connection, site, anchor }) = Setup::read(sync)? else { return Ok(None) };
     let (catalog, program, data) = (assistant.shared_catalog(), program()?, folders.data.as_path());
     let staging = u64::from(sync.staging_mb) << 20;
     let ingest = Ingest::open(Arc::clone(&catalog), data, staging, Limits::default(), program)?
@@ -161,6 +161,10 @@ fn open(
         seed: fastrand::u64(..),
     };
     let session = Session::new(way, ingest.stored()?)?;
+    if let Some(signed) = session.signed() {
+        // It is later than that, whatever the clock says.
+        connection.tls = connection.tls.not_before(signed);
+    }
     let reporter = Reporter::new(program, site.group.clone(), machine, wrong, Arc::downgrade(assistant));
     let reporter = Arc::new(reporter);
     let (passes, told) = mpsc::channel(WAITING);
