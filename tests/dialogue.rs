@@ -277,3 +277,18 @@ fn a_lead_in_repeats_nothing() {
     assert_eq!((&turns[1]["intent"], &turns[1]["also"]), (&json!("price"), &json!(null)));
     assert!(!reply(&turns[1]).contains("Olive Oil"), "{}", reply(&turns[1]));
 }
+
+/// However a product is called, to say its name alone asks for it.
+#[test]
+fn a_product_is_asked_for_by_its_name_and_size() {
+    let kiosk = Kiosk::with_demo_store();
+    let turns = play(
+        &kiosk,
+        &["Medwell Antiseptic Spray 100 ml", "Do you have vitamin D3?", "what is a safe dose of ibuprofen"],
+    );
+    let first = |turn: &Value| turn["cards"][0]["title"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(first(&turns[0]), "Medwell Antiseptic Spray 100 ml");
+    assert_eq!(turns[1]["cards"][0]["reason"], "name matches", "{}", turns[1]);
+    assert_eq!(first(&turns[1]), "Medwell Vitamin D3 90 Capsules");
+    assert_eq!(turns[2]["intent"], "refuse");
+}

@@ -12,6 +12,7 @@ use crate::dialog::constraint::{allergens_in, dietary_named, take_constraints};
 use crate::dialog::context::Context;
 use crate::dialog::menu::Menu;
 use crate::dialog::refer::{self, pointed_at};
+use crate::dialog::size::take_size;
 use crate::dialog::tool::{Change, Constraints, ListItem, Missing, Refusal, Subject, Than, Tool, Topic};
 use crate::dialog::words::{Amount, amount};
 use crate::domain::turn::Tier;
@@ -36,8 +37,8 @@ pub(super) fn inferred(
     context: &Context,
 ) -> Option<Understanding> {
     let words = clause.words();
-    // A product's name and nothing else.
-    if hunch.named == words {
+    // A product's name and nothing else, but for how much is in it.
+    if !hunch.named.is_empty() && without_size(&hunch.named) == without_size(&words) {
         return None;
     }
     let reader = Reader { words: &words, hunch, menu, context };
@@ -53,6 +54,15 @@ pub(super) fn inferred(
         _ => Certainty::Named,
     };
     Some(Understanding { tool, tier: Tier::Rules, certainty })
+}
+
+/// Of a name the words that are not how much of it there is.
+fn without_size(words: &[String]) -> Vec<String> {
+    let mut words = words.to_vec();
+    let _ = take_size(&mut words);
+    // Names have numbers of their own, which stand beside one that is taken.
+    words.retain(|word| !word.starts_with(|c: char| c.is_ascii_digit()));
+    words
 }
 
 /// How likely the class must be for `tool`.
