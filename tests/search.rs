@@ -160,6 +160,49 @@ fn titles_tell_what_no_field_does() {
     assert_eq!(found(size(grams(300.0))), ("ABCD".into(), true));
 }
 
+/// A name of letters and digits is typed in one, and said or heard in two.
+#[test]
+fn letters_and_digits_of_one_name_may_be_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(folder.path()).unwrap();
+    let titles = [
+        "Vitamin D3 Capsules",
+        "Vitamin B12 Capsules",
+        "7up Lemonade",
+        "WD40 Spray",
+        "Up Lamp",
+        "A4 Paper",
+        "Eggs",
+    ];
+    let product = |(n, title): (usize, &&str)| {
+        format!(r#"{{"record":"product","sku":"P-{n}","title":"{title}","category":["All","Kind {n}"]}}"#)
+    };
+    let lines: Vec<String> =
+        std::iter::once(support::HEADER.to_owned()).chain(titles.iter().enumerate().map(product)).collect();
+    let file = support::write(folder.path(), "catalog.jsonl", &lines.join("\n"));
+    support::import(&catalog, &file).unwrap();
+    let first = |text: &str| {
+        let request = SearchRequest { text: text.into(), limit: 9, ..SearchRequest::default() };
+        catalog.search(&request).unwrap().hits.first().map(|hit| hit.product.label())
+    };
+    for (text, title) in [
+        ("vitamin d3", 0),
+        ("vitamin d 3", 0),
+        ("vitamin b 12", 1),
+        ("7up", 2),
+        ("7 up", 2),
+        ("wd 40", 3),
+        ("a 4 paper", 5),
+        ("6 eggs", 6),
+    ] {
+        assert_eq!(first(text).as_deref(), Some(titles[title]), "{text}");
+    }
+    // Another number is another thing.
+    for text in ["vitamin d 4", "vitamin b 3"] {
+        assert_eq!(first(text), None, "{text}");
+    }
+}
+
 #[test]
 fn wishes_filter_and_the_unknown_meets_none() {
     let cheap = search("milk", Filters { max_price_cents: Some(250), ..Filters::default() });

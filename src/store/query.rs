@@ -337,9 +337,18 @@ fn readings(
     let pairs = [(at.checked_sub(1), at), (Some(at), at + 1)];
     for (first, second) in pairs {
         let pair = first.and_then(|first| Some((spoken.get(first)?, spoken.get(second)?)));
-        let Some((a, b)) = pair.filter(|(a, b)| b.is_adjacent && !a.word.is_size && !b.word.is_size) else {
+        let Some((a, b)) = pair.filter(|(_, b)| b.is_adjacent && !b.word.is_size) else {
             continue;
         };
+        if a.word.is_size {
+            // "7 up": how many it is, unless the shop writes both in one.
+            let joined = format!("{}{}", a.word.text, b.word.text);
+            if lexicon.names(&joined, &joined) {
+                readings.iter_mut().for_each(|reading| reading.quality *= SPLIT);
+                readings.insert(0, Reading::new(vec![joined], 1.0, None));
+            }
+            continue;
+        }
         let both = format!("{} {}", a.word.stem, b.word.stem);
         readings.extend(same(lexicon, &both, analyst));
         let joined = format!("{}{}", a.word.text, b.word.text);

@@ -319,9 +319,10 @@ fn judge(query: &Query, lengths: &Lengths, candidate: &Candidate) -> Ranked {
 
 /// The reading and field in which a term counts most.
 fn best_match<'a>(term: &'a Term, fields: &Rows<'_>) -> Option<Match<'a>> {
+    // A number that was said apart and is written in one with its name ("d 3") follows nothing.
     let has = |words: &Vec<&str>, stem: &str| match &term.follows {
-        None => words.contains(&stem),
-        Some(before) => words.windows(2).any(|pair| pair == [before.as_str(), stem]),
+        Some(before) if is_number(stem) => words.windows(2).any(|pair| pair == [before.as_str(), stem]),
+        _ => words.contains(&stem),
     };
     let place_of = |stem: &str| fields.iter().find(|(_, words)| has(words, stem)).map(|(place, _)| *place);
     let mut best: Option<Match<'a>> = None;
