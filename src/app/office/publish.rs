@@ -20,7 +20,6 @@ use crate::sync::wire::catalog::FileName;
 use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -120,24 +119,21 @@ fn signers(ring: &Keyring) -> Result<Vec<crate::sync::sign::KeyId>> {
 
 /// The files that are to come with the catalog, read through: here nothing is passed over.
 fn given(arguments: &Publish) -> Result<Bodies> {
-    let (mut bodies, mut paths) = (Bodies::new(), BTreeMap::new());
-    for (name, path) in [
-        (FileName::Facts, &arguments.facts),
-        (FileName::Menu, &arguments.menu),
-        (FileName::Prompts, &arguments.prompts),
-    ] {
-        if let Some(path) = path {
-            bodies.insert(name, bytes(path)?);
-            paths.insert(name, path);
+    let Publish { facts, menu, prompts, .. } = arguments;
+    let named = [(FileName::Facts, facts), (FileName::Menu, menu), (FileName::Prompts, prompts)];
+    let mut bodies = Bodies::new();
+    for (name, path) in named {
+        let Some(path) = path else { continue };
+        let body = bytes(path)?;
+        // An empty one takes it away.
+        if !body.is_empty() {
+            let path = path.display();
+            let own = Bodies::from([(name, body.clone())]);
+            let enclosed = Enclosed::read(&own).with_context(|| path.to_string())?;
+            let unknown: Vec<String> = enclosed.unknown().into_iter().map(|(_, key)| key).collect();
+            ensure!(unknown.is_empty(), "{path}: nothing is known of {}", unknown.join(", "));
         }
-    }
-    // An empty one takes it away.
-    let said = bodies.iter().filter(|(_, body)| !body.is_empty());
-    for (name, body) in said {
-        let path = paths.get(name).map(|path| path.display().to_string()).unwrap_or_default();
-        let enclosed = Enclosed::read(&Bodies::from([(*name, body.clone())])).context(path.clone())?;
-        let unknown: Vec<String> = enclosed.unknown().into_iter().map(|(_, key)| key).collect();
-        ensure!(unknown.is_empty(), "{path}: nothing is known of {}", unknown.join(", "));
+        bodies.insert(name, body);
     }
     Ok(bodies)
 }
