@@ -8,9 +8,10 @@ use image::imageops::FilterType;
 use image::{ImageReader, Limits};
 use lru::LruCache;
 use slint::{Image, Rgba8Pixel, SharedPixelBuffer};
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,9 +20,11 @@ use std::time::{Duration, Instant};
 const KEPT: usize = 280;
 /// Longest edge that is kept, in pixels.
 const EDGE: u32 = 360;
-/// Time after which a photograph that was missing is looked for again: an import may have
-/// brought it.
+/// Time after which a photograph that could not be shown is asked for again.
 const AGAIN: Duration = Duration::from_secs(120);
+/// How often it is looked whether one has come that was missing, while no other is asked for: an
+/// import brings them after its products.
+const LOOK: Duration = Duration::from_secs(2);
 /// Photographs that may wait to be decoded; what is asked for beyond is asked for again
 /// with the next showing.
 const WAITING: usize = 256;
@@ -92,7 +95,9 @@ pub struct Decoded {
 }
 
 fn decode_all(folder: &Path, asked: &Receiver<String>, done: impl Fn(Decoded)) {
-    while let Ok(key) = asked.recv() {
+    let is_there = |key: &String| folder.join(key).is_file();
+    let mut missing: BTreeSet<String> = BTreeSet::new();
+    let show = |key: String| {
         // A decoder that panics on a broken file takes the photograph with it, not the kiosk.
         let decode = || decode(folder, &key);
         let pixels = std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode)).ok().flatten();
@@ -100,6 +105,25 @@ fn decode_all(folder: &Path, asked: &Receiver<String>, done: impl Fn(Decoded)) {
             tracing::debug!(photo = %key, "the photograph cannot be shown");
         }
         done(Decoded { key, pixels });
+    };
+    loop {
+        match asked.recv_timeout(LOOK) {
+            Ok(key) => {
+                missing.remove(&key);
+                if is_photo_name(&key) && !is_there(&key) && missing.len() < KEPT {
+                    missing.insert(key.clone());
+                }
+                show(key);
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let come: Vec<String> = missing.iter().filter(|key| is_there(key)).cloned().collect();
+                for key in come {
+                    missing.remove(&key);
+                    show(key);
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
     }
 }
 
@@ -183,6 +207,20 @@ mod tests {
         for name in ["broken.jpg", "missing.jpg", "../a.png", "/etc/passwd", "", ".", "..", ".hidden"] {
             assert!(decode(folder.path(), name).is_none(), "{name}");
         }
+    }
+
+    #[test]
+    fn one_that_comes_later_is_shown_without_being_asked_for_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (told, shown) = std::sync::mpsc::channel();
+        let mut photos = Photos::new(folder.path().to_owned(), move |decoded| {
+            let _ = told.send((decoded.key, decoded.pixels.is_some()));
+        });
+        let patience = Duration::from_secs(30);
+        photos.get(Some("late.png"));
+        assert_eq!(shown.recv_timeout(patience).unwrap(), ("late.png".to_owned(), false));
+        image::RgbImage::new(4, 4).save(folder.path().join("late.png")).unwrap();
+        assert_eq!(shown.recv_timeout(patience).unwrap(), ("late.png".to_owned(), true));
     }
 
     #[test]
