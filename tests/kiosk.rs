@@ -289,8 +289,7 @@ fn a_kiosk_without_a_catalog_says_so_and_goes_on_when_it_comes() {
     let imported = screen.kiosk.run(&["catalog", "import", store.to_str().unwrap(), "--as-of", "now"]);
     assert!(imported.status.success(), "{}", text(&imported.stderr));
     // Photographs come after the products.
-    sleep(Duration::from_secs(5));
-    screen.display.looks_like("home", 0.0, 1.0);
+    screen.display.comes_to_look_like("home", 0.0, 1.0);
 }
 
 #[test]

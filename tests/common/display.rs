@@ -118,6 +118,21 @@ impl Display {
     /// That the display looks like the kept picture `name` of its format, the region from `top` to
     /// `bottom` (shares of its height). With `AISLE_UPDATE_SCREENS` set it is kept anew.
     pub fn looks_like(&self, name: &str, top: f64, bottom: f64) {
+        if let Err(difference) = self.compare(name, top, bottom) {
+            panic!("{difference}");
+        }
+    }
+
+    /// The same, once it does: what it shows comes from elsewhere.
+    pub fn comes_to_look_like(&self, name: &str, top: f64, bottom: f64) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while let Err(difference) = self.compare(name, top, bottom) {
+            assert!(Instant::now() < deadline, "{difference}");
+        }
+    }
+
+    /// How it differs, if it does.
+    fn compare(&self, name: &str, top: f64, bottom: f64) -> Result<(), String> {
         let name = if self.width > self.height { format!("wide-{name}") } else { name.to_owned() };
         let picture = self.settled();
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screens");
@@ -128,7 +143,7 @@ impl Display {
         let kept = repository(&format!("tests/screens/{name}.png"));
         if std::env::var_os("AISLE_UPDATE_SCREENS").is_some() {
             small.save(&kept).unwrap();
-            return;
+            return Ok(());
         }
         let kept =
             image::open(&kept).unwrap_or_else(|error| panic!("{}: {error}", kept.display())).into_rgb8();
@@ -144,7 +159,8 @@ impl Display {
             count += 3;
         }
         let mean = difference as f64 / count.max(1) as f64;
-        assert!(mean <= TOLERANCE, "{name} differs by {mean:.2} of 255 on average; see {}", folder.display());
+        let differs = || format!("{name} differs by {mean:.2} of 255 on average; see {}", folder.display());
+        if mean <= TOLERANCE { Ok(()) } else { Err(differs()) }
     }
 }
 
