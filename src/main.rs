@@ -7,7 +7,7 @@ use aisle::app::folders::Folders;
 use aisle::app::meaning::searched_by_meaning;
 use aisle::app::mouth::Utterance;
 use aisle::app::{
-    ask, corrections, doctor, history, kiosk, line, live, machine, mirror, office, reports, search, service,
+    ask, corrections, doctor, history, kiosk, line, live, mirror, office, reports, search, service,
     speech_service,
 };
 use aisle::domain::Sku;
@@ -103,8 +103,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 return kiosk::run(folders, settings, socket);
             }
             let parts = Parts { hearing: true, speaking: true };
-            machine::make_room(&folders.data);
-            mirror::mend(&folders, &settings)?;
+            service::prepare(&folders, &settings)?;
             let assistant = Arc::new(Assistant::open_to_run(&folders, settings.clone(), parts)?);
             block_on(async {
                 speech_service::start(&assistant, &settings);

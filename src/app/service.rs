@@ -4,6 +4,9 @@
 
 use super::ask::{self, MAX_LINE};
 use super::assistant::{Assistant, Input, Request};
+use super::folders::Folders;
+use super::{machine, mirror};
+use crate::settings::Settings;
 use anyhow::{Context, Result, bail};
 use sd_notify::NotifyState;
 use std::os::unix::fs::PermissionsExt;
@@ -23,6 +26,16 @@ const CLIENTS: usize = 8;
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 /// How often it is looked for what came with a catalog and awaits an engine.
 const TAKE_IN_EVERY: Duration = Duration::from_secs(60);
+
+/// Sees that a kiosk can begin, before anything of its data is opened: there is room to open it, and
+/// what is damaged makes way for what head office brings.
+///
+/// # Errors
+/// The folder or the catalog cannot be used.
+pub fn prepare(folders: &Folders, settings: &Settings) -> Result<()> {
+    machine::make_room(&folders.data);
+    Ok(mirror::mend(folders, settings)?)
+}
 
 /// Runs until SIGTERM, SIGINT or the end of `stop`. The watchdog is told that all is well while
 /// turns are answered and `alive` says that the rest is.

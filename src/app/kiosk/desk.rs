@@ -16,7 +16,7 @@ use crate::app::meter::Meter;
 use crate::app::orders::Orders;
 use crate::app::talk::driver::Conversation;
 use crate::app::talk::trace::Trace;
-use crate::app::{line, machine, mirror, service, speech_service};
+use crate::app::{line, service, speech_service};
 use crate::domain::turn::OrderLine;
 use crate::settings::Settings;
 use crate::store::{Edition, StoreError};
@@ -274,8 +274,7 @@ impl Desk {
         let (opened, is_opening) = (self.opened.clone(), Arc::clone(&self.is_opening));
         tokio::spawn(async move {
             let assistant = spawn_blocking(move || {
-                machine::make_room(&folders.data);
-                mirror::mend(&folders, &settings)?;
+                service::prepare(&folders, &settings)?;
                 let whole = Parts { hearing: true, speaking: true };
                 Assistant::open_to_run(&folders, (*settings).clone(), whole).or_else(|error| {
                     // Touch works without any model.
