@@ -2,6 +2,7 @@
 //! but one tool call, and the reading of that call. The shopper's words are
 //! fenced as data; the model never writes a reply, a number or a name.
 
+use super::occasion::one_line;
 use super::rules::{Certainty, Understanding};
 use super::tool::{Constraints, Subject, Tool};
 use super::words::{stem, words};
@@ -109,9 +110,8 @@ impl Prompts {
     /// # Errors
     /// It is no TOML of that kind, or holds what the model cannot be told.
     pub fn read(text: &str) -> Result<Self, PromptsError> {
-        let written: Written =
-            toml::from_str(text).map_err(|error| PromptsError::Toml(error.message().replace('\n', " ")))?;
-        let Written { instructions, examples, more } = written;
+        let Written { instructions, examples, more } =
+            toml::from_str(text).map_err(|error| PromptsError::Toml(one_line(&error)))?;
         let length = instructions.chars().count();
         // A control token would end the fence.
         if !(1..=MAX_INSTRUCTIONS).contains(&length) || instructions.contains("<|") {

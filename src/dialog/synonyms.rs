@@ -2,6 +2,7 @@
 //! a file that comes with it. Adds ways to say a thing, never a thing.
 
 use super::menu::{Meaning, Menu, Phrase};
+use super::occasion::one_line;
 use super::sound::Sounded;
 use super::words::{numbers_as_words, words};
 use serde::Deserialize;
@@ -42,8 +43,7 @@ impl Synonyms {
     /// # Errors
     /// It is no TOML of that kind, or holds more than may be.
     pub fn read(text: &str) -> Result<Self, SynonymsError> {
-        let own: Self =
-            toml::from_str(text).map_err(|error| SynonymsError::Toml(error.message().replace('\n', " ")))?;
+        let own: Self = toml::from_str(text).map_err(|error| SynonymsError::Toml(one_line(&error)))?;
         if own.synonyms.len() > MAX_NAMES {
             return Err(SynonymsError::Names(own.synonyms.len()));
         }

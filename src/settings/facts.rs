@@ -3,7 +3,7 @@
 //! another section's: what a machine is stays with the machine.
 
 use super::keys::Settings;
-use super::source::{Entries, Mistake, SettingsError, from_environment, from_table, lay};
+use super::source::{Entries, Mistake, SettingsError, from_environment, from_table, lay, parse};
 
 const SECTION: &str = "store";
 const STORES: &str = "stores";
@@ -25,12 +25,8 @@ impl Facts {
     /// It is no TOML, or values have another type or are out of their ranges: all of them are in
     /// the error.
     pub fn read(text: &str) -> Result<Self, SettingsError> {
-        let table: toml::Table = text.parse().map_err(|why: toml::de::Error| SettingsError::Syntax {
-            path: "of facts".into(),
-            why: why.message().replace('\n', " "),
-        })?;
         let (mut facts, mut mistakes) = (Self::default(), Vec::new());
-        for (section, value) in table {
+        for (section, value) in parse(text, "the file of facts")? {
             match (section.as_str(), value) {
                 (SECTION, toml::Value::Table(keys)) => {
                     facts.all = facts.known(SECTION, keys, &mut mistakes);

@@ -34,8 +34,8 @@ impl fmt::Display for Mistake {
 pub enum SettingsError {
     #[error("cannot read the settings file {path}: {why}")]
     Unreadable { path: PathBuf, why: std::io::Error },
-    #[error("the settings file {path} is not TOML: {why}")]
-    Syntax { path: PathBuf, why: String },
+    #[error("{origin} is not TOML: {why}")]
+    Syntax { origin: String, why: String },
     #[error("{} in {origin}: {}", count(.mistakes), list(.mistakes))]
     Mistakes { origin: String, mistakes: Vec<Mistake> },
 }
@@ -95,15 +95,24 @@ pub fn load(
     if let Some(path) = file {
         let why = |why| SettingsError::Unreadable { path: path.into(), why };
         let text = std::fs::read_to_string(path).map_err(why)?;
-        let table: toml::Table = text.parse().map_err(|why: toml::de::Error| SettingsError::Syntax {
-            path: path.into(),
-            why: why.message().replace('\n', " "),
-        })?;
-        lay(&mut settings, from_table(table, &Settings::default().specs()), &path.display().to_string())?;
+        let origin = format!("the settings file {}", path.display());
+        lay(
+            &mut settings,
+            from_table(parse(&text, &origin)?, &Settings::default().specs()),
+            &path.display().to_string(),
+        )?;
     }
     let entries = from_environment(environment, &settings.specs());
     lay(&mut settings, entries, "the environment")?;
     Ok(settings)
+}
+
+/// The sections of a text; `origin` says whose it is.
+pub(super) fn parse(text: &str, origin: &str) -> Result<toml::Table, SettingsError> {
+    text.parse().map_err(|why: toml::de::Error| SettingsError::Syntax {
+        origin: origin.into(),
+        why: why.message().replace('\n', " "),
+    })
 }
 
 pub(super) fn lay(settings: &mut Settings, mut entries: Entries, origin: &str) -> Result<(), SettingsError> {
