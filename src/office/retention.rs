@@ -35,29 +35,30 @@ async fn sweep(
     held: SignedDuration,
     reference: &mut Option<(Timestamp, Instant)>,
 ) -> Result<usize, StoreError> {
+    if reference.is_none() {
+        let newest = ask(office, Office::newest_received).await?;
+        *reference = newest.map(|newest| (newest, Instant::now()));
+    }
+    let Some(known) = *reference else { return Ok(0) };
     let mut gone = 0;
     loop {
-        let (own, known) = (Arc::clone(office), *reference);
-        let step = move || {
-            let known = match known {
-                Some(known) => known,
-                None => match own.newest_received()? {
-                    Some(newest) => (newest, Instant::now()),
-                    None => return Ok((None, 0)),
-                },
-            };
-            let events = own.let_go(before(known, Timestamp::now(), held), TOGETHER)?;
-            Ok::<_, StoreError>((Some(known), events))
-        };
-        // A step that broke off is tried at the next look.
-        let Ok(step) = spawn_blocking(step).await else { return Ok(gone) };
-        let (known, events) = step?;
-        (*reference, gone) = (known, gone + events);
+        let step = move |office: &Office| office.let_go(before(known, Timestamp::now(), held), TOGETHER);
+        let events = ask(office, step).await?;
+        gone += events;
         if events < TOGETHER {
             return Ok(gone);
         }
         sleep(REST).await;
     }
+}
+
+/// Asks office.db, which blocks; what broke off is asked again at the next look.
+async fn ask<T: Default + Send + 'static>(
+    office: &Arc<Office>,
+    ask: impl FnOnce(&Office) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let office = Arc::clone(office);
+    spawn_blocking(move || ask(&office)).await.unwrap_or_else(|_| Ok(T::default()))
 }
 
 /// Before which events have been held long enough: counted from the newest that was `known` then
