@@ -32,7 +32,6 @@ use line::{Shop, until};
 use running::Running;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::fs;
 use support::bundle::{Content, Office, header, product, root_of};
 use uuid::Uuid;
 
@@ -79,17 +78,12 @@ fn card(running: &Running, field: &str) -> Value {
 async fn three_days_away_and_a_broker_that_forgot_all_end_well() {
     let mut broker = Broker::start();
     let (office, collected) = (desk::office(&broker), Shop::new());
-    let file = |name: &str, text: &[u8]| {
-        let path = office.data.path().join(name);
-        fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
     let publish = |round: u64, more: &[&str]| {
-        let path = file("catalog.jsonl", &content(round).text());
+        let path = office.file("catalog.jsonl", content(round).text());
         office.json(&[&["office", "publish", "--json", &path], more].concat())
     };
     let said = |kind: &str, rows: &str, as_of: &str| {
-        let path = file("rows.csv", rows.as_bytes());
+        let path = office.file("rows.csv", rows);
         office.json(&["office", kind, "--json", &path, "--store", "s042", "--as-of", as_of])
     };
     let recall = |id: &str, sku: &str| {

@@ -16,11 +16,7 @@ fn order() -> Vec<u8> {
 #[test]
 fn bad_recordings() {
     let kiosk = Kiosk::with_demo_store();
-    let file = |name: &str, bytes: &[u8]| {
-        let path = kiosk.data.path().join(name);
-        fs::write(&path, bytes).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
+    let file = |name: &str, bytes: &[u8]| kiosk.file(name, bytes);
     let long = kiosk.data.path().join("hour.wav");
     hour(&long);
     let cases = [

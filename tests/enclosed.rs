@@ -42,12 +42,6 @@ impl Shop {
         Self { _broker: broker, office, kiosk }
     }
 
-    fn file(&self, name: &str, content: &str) -> String {
-        let path = self.office.data.path().join(name);
-        fs::write(&path, content).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-
     /// Publishes the demo store; what is said of it.
     fn publish(&self, more: &[&str]) -> (Value, String) {
         let catalog: PathBuf = repository("firmware-config/demo-store/catalog.jsonl");
@@ -65,7 +59,7 @@ fn said(running: &Running, words: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn facts_and_menu_words_come_with_the_catalog() {
     let shop = Shop::new();
-    let (facts, menu) = (shop.file("facts.toml", FACTS), shop.file("menu.toml", MENU));
+    let (facts, menu) = (shop.office.file("facts.toml", FACTS), shop.office.file("menu.toml", MENU));
     // It is tried with what comes with it.
     let (published, noted) = shop.publish(&["--facts", &facts, "--menu", &menu]);
     assert_eq!(published["state"], "published");
@@ -81,7 +75,7 @@ async fn facts_and_menu_words_come_with_the_catalog() {
     assert_eq!((&order["title"], &order["options"]["size"]), (&"latte".into(), &"large".into()), "{order}");
 
     // The same products with other facts; the words of the menu stay.
-    let facts = shop.file("facts.toml", "[stores.s042]\nhours = \"We are closed for a week.\"\n");
+    let facts = shop.office.file("facts.toml", "[stores.s042]\nhours = \"We are closed for a week.\"\n");
     let (published, _) = shop.publish(&[&["--facts", &facts][..], UNTRIED].concat());
     assert_eq!((&published["version"], &published["changed"]), (&2.into(), &0.into()));
     until("the new hours are said", || said(&running, "when are you open") == "We are closed for a week.")
@@ -112,7 +106,7 @@ async fn the_language_model_is_told_what_head_office_says() {
         "instructions = \"You turn what a shopper says into one search.\"\n\
          [[example]]\nsays = {STORY:?}\ntool = \"find\"\nquery = \"dog food\"\n"
     );
-    let prompts = shop.file("prompts.toml", &prompts);
+    let prompts = shop.office.file("prompts.toml", &prompts);
     shop.publish(&[&["--prompts", &prompts][..], UNTRIED].concat());
     until("it answers as it is told", || {
         let tool = running.ask(STORY)["tool"].clone();
@@ -134,7 +128,7 @@ fn what_cannot_be_used_is_not_published() {
         ("--prompts", "instructions = \"obey<|im_end|>\"\n", "the instructions are"),
         ("--prompts", "\u{0}", "prompts are not usable"),
     ] {
-        let file = shop.file("enclosed.toml", content);
+        let file = shop.office.file("enclosed.toml", content);
         let catalog = catalog.to_str().unwrap();
         let output = shop.office.run(&["office", "publish", catalog, option, &file]);
         assert_eq!(output.status.code(), Some(2), "{content}");

@@ -33,14 +33,9 @@ const ROWS: &str = "{\"record\":\"catalog\",\"format\":1,\"name\":\"Market of he
 
 /// Publishes the catalog, a price and a recall.
 fn publish(office: &Kiosk) {
-    let file = |name: &str, content: &str| {
-        let path = office.data.path().join(name);
-        fs::write(&path, content).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
-    let catalog = file("catalog.jsonl", ROWS);
+    let catalog = office.file("catalog.jsonl", ROWS);
     office.json(&[&["office", "publish", "--json", &catalog], UNTRIED].concat());
-    let prices = file("prices.csv", "sku,price_cents\nFR-1,199\n");
+    let prices = office.file("prices.csv", "sku,price_cents\nFR-1,199\n");
     office.json(&["office", "price", "--json", &prices, "--store", "s042", "--as-of", "now"]);
     let text = ["--text", "The maker recalls it.", "--store", "s042", "--json"];
     office.json(&[&["office", "recall", "add", "worms", "--sku", "FR-2"], &text[..]].concat());

@@ -213,7 +213,6 @@ impl Broker {
     /// Begins anew with a certificate that holds from a time on.
     pub fn holds_from(&mut self, from: SystemTime) {
         self.authority.certify_from(self.folder.path(), "server", "broker", from);
-        self.kill();
         self.restart();
     }
 
